@@ -1,0 +1,63 @@
+/*
+ * Adds a piece to a state (include/closs/partial.h; the layout is docs/numerics.md's): a pair a full chunk, then the
+ * lanes of a last chunk that is not full. One work-item.
+ */
+#define CLOSS_STATE_HEADER 8u /* uints */
+#define CLOSS_STATE_TREES 64u
+
+/* Whether chunk number `block` at a level, counted in blocks of 2^level chunks, has its left sibling in a state that
+ * begins here. */
+CLOSS_INLINE bool closs_has_sibling(uint block, uint level, uint begin) {
+  return (block & 1u) != 0 && ((block - 1u) << level) >= begin;
+}
+
+/* How many finished blocks a state of chunks [begin, end) holds. */
+CLOSS_INLINE uint closs_state_blocks(uint begin, uint end) {
+  uint count = 0;
+  for (uint at = begin; at < end; count++) {
+    uint level = 0;
+    while (level < 31u && (at & (1u << level)) == 0 && at + (2u << level) <= end && at + (2u << level) > at) {
+      level++;
+    }
+    at += 1u << level;
+  }
+  return count;
+}
+
+__kernel void closs_extend(__global closs_real *work_buffer, __global uint *state_buffer, uint work_low, uint work_high,
+                           uint state_low, uint state_high, uint states_at, uint chunks, uint last, uint begin_low,
+                           uint begin_high, uint end_low, uint end_high) {
+  __global const closs_real *pairs = work_buffer + closs_offset(work_low, work_high) + states_at;
+  __global uint *state = state_buffer + closs_offset(state_low, state_high);
+  if (get_global_id(0) != 0) {
+    return;
+  }
+  if (state[4] != begin_low || state[5] != begin_high) {
+    state[6] = 1; /* the piece does not go on from here */
+    return;
+  }
+  __global closs_real *trees = (__global closs_real *)(state + CLOSS_STATE_HEADER);
+  __global closs_real *lanes = trees + 2u * CLOSS_STATE_TREES;
+  /* Terms to chunks: fewer than 2^44 terms, so that a chunk's number fits in 32 bits. */
+  const uint begin = (state[2] >> 12) | (state[3] << 20);
+  uint chunk = (begin_low >> 12) | (begin_high << 20);
+  uint top = closs_state_blocks(begin, chunk);
+  const uint full = last == CLOSS_CHUNK ? chunks : chunks - 1u;
+  for (uint i = 0; i < full; i++, chunk++) {
+    closs_pair p = closs_make_pair(pairs[2 * (size_t)i], pairs[2 * (size_t)i + 1]);
+    uint block = chunk;
+    for (uint level = 0; closs_has_sibling(block, level, begin); level++, block >>= 1) {
+      top--;
+      p = closs_merge_pairs(closs_make_pair(trees[2 * top], trees[2 * top + 1]), p);
+      trees[2 * top] = trees[2 * top + 1] = 0;
+    }
+    trees[2 * top] = p.s;
+    trees[2 * top + 1] = p.c;
+    top++;
+  }
+  for (uint i = 0; i < 2u * CLOSS_LANES; i++) {
+    lanes[i] = full < chunks ? pairs[2 * (size_t)full + i] : (closs_real)0;
+  }
+  state[4] = end_low;
+  state[5] = end_high;
+}

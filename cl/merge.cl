@@ -1,0 +1,41 @@
+/* Merges what the work-items of a pass or of a sum by columns left, and writes the result. A work-item a column and
+ * component. */
+__kernel void closs_merge(__global closs_real *work_buffer, __global const uchar *upstream, __global uchar *out,
+                          __global const int *layout_buffer, uint upstream_low, uint upstream_high, uint out_low,
+                          uint out_high, uint work_low, uint work_high, uint states_at, uint factor_at, uint columns,
+                          uint items, uint flags, uint types, closs_real g, closs_real factor_high,
+                          closs_real factor_low) {
+  const size_t id = get_global_id(0);
+  /* Of a gradient alone the columns have components. */
+  const uint parts = flags & CLOSS_FLAG_RESULT_COLUMN ? CLOSS_COMPONENTS : 1u;
+  const uint column = (uint)(id / parts);
+  const uint part = (uint)(id - (size_t)column * parts);
+  if (column >= columns) {
+    return;
+  }
+  __global closs_real *work = work_buffer + closs_offset(work_low, work_high);
+  __global const closs_real *states = work + states_at + 2 * id * items;
+  closs_stack stack;
+  stack.top = 0;
+  for (uint item = 0; item < items; item++) {
+    closs_stack_push(&stack, item, closs_make_pair(states[2 * (size_t)item], states[2 * (size_t)item + 1]));
+  }
+  const closs_pair sum = closs_stack_fold(&stack);
+  __global closs_real *factors = work + factor_at;
+  const closs_pair factor = closs_mean_factor(flags, factors, factor_high, factor_low);
+  size_t at = closs_offset(out_low, out_high);
+  if (!(flags & CLOSS_FLAG_RESULT_COLUMN)) {
+    closs_store_sum(flags, types, sum, factors, factor, out, at);
+    return;
+  }
+#ifdef CLOSS_HAS_COLUMNS
+  __global const closs_index *layout = (__global const closs_index *)layout_buffer;
+  const closs_walk place = closs_walk_start(layout, CLOSS_SPACE_COLUMNS, column);
+  at += (size_t)closs_walk_offset(layout, CLOSS_SPACE_COLUMNS, &place,
+                                  flags & CLOSS_FLAG_COLUMN_TARGET ? CLOSS_SLOT_TARGET_GRADIENT
+                                                                   : CLOSS_SLOT_INPUT_GRADIENT);
+  g = closs_upstream(flags, types, upstream, closs_offset(upstream_low, upstream_high), g);
+  closs_store_column(flags, types, sum, flags & CLOSS_FLAG_TERM_SCALED ? 1 : closs_gradient_scale(flags, g, factor),
+                     out, at, part);
+#endif
+}

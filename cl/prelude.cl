@@ -1,0 +1,280 @@
+/*
+ * What every kernel starts from: types, flags, loads and stores.
+ *
+ * The program is one text: this file, a loss, sum.cl, an access, the bodies. Set by the host before it (see
+ * src/program/source.c): CLOSS_DOUBLE          the arithmetic type T (closs_real) is double, else float CLOSS_FP64 the
+ * device has double CLOSS_STORAGE         contiguous access: the closs_dtype of all arrays; not set: strided access
+ * CLOSS_COMPLEX         an operand is complex
+ * CLOSS_WIDE            strided access with 64-bit indices
+ * CLOSS_FLAGS           a fixed value of pass.cl's argument `flags`; not set: the argument counts
+ */
+#pragma OPENCL FP_CONTRACT OFF
+#ifdef CLOSS_FP64
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#endif
+
+#define CLOSS_INLINE static inline __attribute__((always_inline))
+/* Loops over arrays whose body is large stay loops. */
+#define CLOSS_ROLLED __attribute__((opencl_unroll_hint(1)))
+
+/* The 64 lanes of the canonical sum, as vectors. */
+#define CLOSS_CHUNK 4096u
+#define CLOSS_LANES 64u
+#ifdef CLOSS_DOUBLE
+#define CLOSS_WIDTH 8u
+typedef double closs_real;
+typedef double8 closs_vector;
+typedef ulong8 closs_vector_bits;
+#define closs_as_vector as_double8
+#define closs_as_vector_bits as_ulong8
+#define CLOSS_SIGN 0x8000000000000000UL
+#define CLOSS_INFINITY_BITS 0x7ff0000000000000UL
+#define CLOSS_NAN_BITS 0x7ff8000000000000UL
+typedef ulong closs_bits;
+#define closs_as_real as_double
+#define closs_as_bits as_ulong
+#else
+#define CLOSS_WIDTH 16u
+typedef float closs_real;
+typedef float16 closs_vector;
+typedef uint16 closs_vector_bits;
+#define closs_as_vector as_float16
+#define closs_as_vector_bits as_uint16
+#define CLOSS_SIGN 0x80000000u
+#define CLOSS_INFINITY_BITS 0x7f800000u
+#define CLOSS_NAN_BITS 0x7fc00000u
+typedef uint closs_bits;
+#define closs_as_real as_float
+#define closs_as_bits as_uint
+#endif
+#define CLOSS_VECTORS (CLOSS_LANES / CLOSS_WIDTH)
+
+/* What a loss's function takes and gives: as many elements at once as a work-item does. */
+typedef closs_vector closs_value;
+#define CLOSS_VALUE(x) ((closs_vector)((closs_real)(x)))
+
+/* A row: one term of each lane. */
+typedef union {
+  closs_real lane[CLOSS_LANES];
+  closs_vector vector[CLOSS_VECTORS];
+} closs_tile;
+
+/* Element types: the numbers of closs_dtype, four bits a slot in `types`. */
+#define CLOSS_BOOL 1u
+#define CLOSS_I8 2u
+#define CLOSS_U8 3u
+#define CLOSS_I16 4u
+#define CLOSS_U16 5u
+#define CLOSS_I32 6u
+#define CLOSS_U32 7u
+#define CLOSS_I64 8u
+#define CLOSS_U64 9u
+#define CLOSS_F16 10u
+#define CLOSS_BF16 11u
+#define CLOSS_F32 12u
+#define CLOSS_F64 13u
+#define CLOSS_C64 14u
+#define CLOSS_C128 15u
+#define CLOSS_SLOT_INPUT 0u
+#define CLOSS_SLOT_TARGET 1u
+#define CLOSS_SLOT_WEIGHT 2u
+#define CLOSS_SLOT_UPSTREAM 3u
+#define CLOSS_SLOT_LOSS 4u
+#define CLOSS_SLOT_INPUT_GRADIENT 5u
+#define CLOSS_SLOT_TARGET_GRADIENT 6u
+#define CLOSS_TYPE(types, slot) (((types) >> (4u * (slot))) & 15u)
+
+/* Offsets come as two uints, so that devices without 64-bit integers can take them. */
+CLOSS_INLINE size_t closs_offset(uint low, uint high) {
+  size_t upper = high;
+  return (size_t)low + ((upper << 16) << 16);
+}
+
+/* f16 and bf16 to f32, for scalars and vectors of uint: exact, and without subnormal intermediates. */
+#define CLOSS_DEFINE_HALF(SUFFIX, UINT, FLOAT)                                                                         \
+  CLOSS_INLINE FLOAT closs_from_f16##SUFFIX(UINT h) {                                                                  \
+    UINT a = (h & 0x7fffu) << 13;                                                                                      \
+    UINT normal = a + 0x38000000u;                                                                                     \
+    UINT special = a + 0x70000000u;                                                                                    \
+    UINT tiny = as_##UINT(as_##FLOAT(a + 0x38800000u) - as_##FLOAT((UINT)(0x38800000u)));                              \
+    UINT bits = a >= (UINT)(0x0f800000u) ? special : (a < (UINT)(0x00800000u) ? tiny : normal);                        \
+    return as_##FLOAT(bits | ((h & 0x8000u) << 16));                                                                   \
+  }                                                                                                                    \
+  /* f32 to f16 and bf16, to nearest even, by the rules of put: one NaN, no -0. */                                     \
+  CLOSS_INLINE UINT closs_to_f16##SUFFIX(FLOAT v) {                                                                    \
+    UINT u = as_##UINT(v);                                                                                             \
+    UINT a = u & 0x7fffffffu;                                                                                          \
+    UINT normal = (a + 0xfffu + ((a >> 13) & 1u) - 0x38000000u) >> 13;                                                 \
+    UINT tiny = as_##UINT(as_##FLOAT(a) + 0.5f) - 0x3f000000u;                                                         \
+    UINT h = a < (UINT)(0x38800000u) ? tiny : (a >= (UINT)(0x477ff000u) ? (UINT)(0x7c00u) : normal);                   \
+    h = h == (UINT)(0u) ? h : (h | ((u >> 16) & 0x8000u));                                                             \
+    return a > (UINT)(0x7f800000u) ? (UINT)(0x7e00u) : h;                                                              \
+  }                                                                                                                    \
+  CLOSS_INLINE UINT closs_to_bf16##SUFFIX(FLOAT v) {                                                                   \
+    UINT u = as_##UINT(v);                                                                                             \
+    UINT a = u & 0x7fffffffu;                                                                                          \
+    UINT h = (a + 0x7fffu + ((a >> 16) & 1u)) >> 16;                                                                   \
+    h = h == (UINT)(0u) ? h : (h | ((u >> 16) & 0x8000u));                                                             \
+    return a > (UINT)(0x7f800000u) ? (UINT)(0x7fc0u) : h;                                                              \
+  }
+CLOSS_DEFINE_HALF(, uint, float)
+#if !defined(CLOSS_DOUBLE) && defined(CLOSS_STORAGE)
+CLOSS_DEFINE_HALF(_vector, uint16, float16)
+#endif
+
+/* put: what is stored is the one NaN, never -0. */
+CLOSS_INLINE closs_real closs_put(closs_real v) {
+  closs_bits u = closs_as_bits(v);
+  u = (u & ~CLOSS_SIGN) > CLOSS_INFINITY_BITS ? CLOSS_NAN_BITS : u;
+  return closs_as_real(u == CLOSS_SIGN ? 0u : u);
+}
+
+CLOSS_INLINE closs_vector closs_put_vector(closs_vector v) {
+  closs_vector_bits u = closs_as_vector_bits(v);
+  u = (u & ~CLOSS_SIGN) > (closs_vector_bits)(CLOSS_INFINITY_BITS) ? (closs_vector_bits)(CLOSS_NAN_BITS) : u;
+  return closs_as_vector(u == (closs_vector_bits)(CLOSS_SIGN) ? (closs_vector_bits)(0) : u);
+}
+
+/* 64-bit integers as two uints, to nearest even: no device integer is needed. */
+CLOSS_INLINE closs_real closs_from_64(uint low, uint high, uint is_signed) {
+  uint negative = is_signed & (high >> 31);
+  if (negative) {
+    low = 0u - low;
+    high = ~high + (low == 0u);
+  }
+#ifdef CLOSS_DOUBLE
+  closs_real v = (double)high * 4294967296.0 + (double)low;
+#else
+  /* The leading 32 bits, the last of them sticky, hold all that rounding to 24 needs. */
+  uint shift = high ? clz(high) : 32u;
+  uint top = shift == 0u ? high : (shift == 32u ? low : (high << shift) | (low >> (32u - shift)));
+  uint rest = shift == 32u ? 0u : low << shift;
+  closs_real v = (float)(top | (rest != 0u)) * as_float((127u + 32u - shift) << 23);
+#endif
+  return negative ? -v : v;
+}
+
+#ifdef CLOSS_DOUBLE
+/* A double to f32 with the last bit sticky: rounding that again, to fewer bits, is rounding once. */
+CLOSS_INLINE float closs_round_to_odd(double v) {
+  float f = (float)v;
+  double back = f;
+  uint u = as_uint(f);
+  if (back == v || v != v) {
+    return f;
+  }
+  u -= fabs(back) > fabs(v) ? 1u : 0u;
+  return as_float(u | 1u);
+}
+#endif
+
+/* One element of any type, in T; of a complex one its real part. */
+CLOSS_INLINE closs_real closs_load(uint type, __global const uchar *base, size_t i) {
+  switch (type) {
+  case CLOSS_BOOL:
+    return base[i] != 0 ? (closs_real)1 : (closs_real)0;
+  case CLOSS_I8:
+    return ((__global const char *)base)[i];
+  case CLOSS_U8:
+    return base[i];
+  case CLOSS_I16:
+    return ((__global const short *)base)[i];
+  case CLOSS_U16:
+    return ((__global const ushort *)base)[i];
+  case CLOSS_I32:
+    return (closs_real)((__global const int *)base)[i];
+  case CLOSS_U32:
+    return (closs_real)((__global const uint *)base)[i];
+  case CLOSS_I64:
+  case CLOSS_U64:
+    return closs_from_64(((__global const uint *)base)[2 * i], ((__global const uint *)base)[2 * i + 1],
+                         type == CLOSS_I64);
+  case CLOSS_F16:
+    return closs_from_f16(((__global const ushort *)base)[i]);
+  case CLOSS_BF16:
+    return as_float((uint)((__global const ushort *)base)[i] << 16);
+  case CLOSS_F32:
+    return ((__global const float *)base)[i];
+  case CLOSS_C64:
+    return ((__global const float *)base)[2 * i];
+#ifdef CLOSS_FP64
+  case CLOSS_F64:
+    return (closs_real)((__global const double *)base)[i];
+  case CLOSS_C128:
+    return (closs_real)((__global const double *)base)[2 * i];
+#endif
+  default:
+    return 0;
+  }
+}
+
+#ifdef CLOSS_COMPLEX
+CLOSS_INLINE closs_real closs_load_imaginary(uint type, __global const uchar *base, size_t i) {
+  switch (type) {
+  case CLOSS_C64:
+    return ((__global const float *)base)[2 * i + 1];
+#ifdef CLOSS_FP64
+  case CLOSS_C128:
+    return (closs_real)((__global const double *)base)[2 * i + 1];
+#endif
+  default:
+    return 0;
+  }
+}
+#endif
+
+/* One real element, by the rules of put. */
+CLOSS_INLINE void closs_store(uint type, __global uchar *base, size_t i, closs_real v) {
+#ifdef CLOSS_DOUBLE
+  float narrow = type == CLOSS_F64 || type == CLOSS_C128 ? 0.0f : type == CLOSS_F32 ? (float)v : closs_round_to_odd(v);
+#else
+  float narrow = v;
+#endif
+  switch (type) {
+  case CLOSS_F16:
+    ((__global ushort *)base)[i] = (ushort)closs_to_f16(narrow);
+    break;
+  case CLOSS_BF16:
+    ((__global ushort *)base)[i] = (ushort)closs_to_bf16(narrow);
+    break;
+#ifdef CLOSS_DOUBLE
+  case CLOSS_F32: /* rounding may have made a -0 */
+    ((__global float *)base)[i] = narrow != narrow ? as_float(0x7fc00000u) : narrow == 0.0f ? 0.0f : narrow;
+    break;
+  case CLOSS_F64:
+    ((__global double *)base)[i] = closs_put(v);
+    break;
+#else
+  case CLOSS_F32:
+    ((__global float *)base)[i] = closs_put(v);
+    break;
+#endif
+  default:
+    break;
+  }
+}
+
+/* Components of one element of a result: 2 of a complex one. */
+#ifdef CLOSS_COMPLEX
+#define CLOSS_COMPONENTS 2u
+#else
+#define CLOSS_COMPONENTS 1u
+#endif
+
+/* Component `part` of an element of a gradient, written or added to what is stored. A real gradient has no imaginary
+ * part. */
+CLOSS_INLINE void closs_store_gradient(uint type, __global uchar *base, size_t i, uint part, closs_real v,
+                                       bool accumulate) {
+#ifdef CLOSS_COMPLEX
+  if (type == CLOSS_C64 || type == CLOSS_C128) {
+    type = type == CLOSS_C64 ? CLOSS_F32 : CLOSS_F64;
+    i = 2 * i + part;
+  } else if (part != 0) {
+    return;
+  }
+#endif
+  if (accumulate) {
+    v = closs_load(type, base, i) + v;
+  }
+  closs_store(type, base, i, v);
+}

@@ -1,0 +1,86 @@
+/**
+ * @file context.h
+ * A context: one OpenCL context and device, what closs knows of the device, and the programs compiled for it.
+ */
+#ifndef CLOSS_CONTEXT_H
+#define CLOSS_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "closs/opencl.h"
+#include "closs/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One OpenCL context and device. Opaque; any number of threads may use one at once. */
+typedef struct closs_context closs_context;
+
+/**
+ * How far a device's arithmetic is IEEE's, found by running a probe kernel, never by a query.
+ * The numbers are part of the ABI.
+ */
+typedef enum closs_device_class {
+  CLOSS_CLASS_UNKNOWN = 0, /**< not probed yet: see closs_context_probe() */
+  CLOSS_CLASS_EXACT = 1,   /**< result bits are those that docs/numerics.md fixes */
+  CLOSS_CLASS_NORMAL = 2,  /**< the same as long as no intermediate value is subnormal */
+  CLOSS_CLASS_OTHER = 3    /**< results lie within 4 units of the stated bounds */
+} closs_device_class;
+
+/** Where host memory comes from. Both functions must be thread-safe. */
+typedef struct closs_allocator {
+  void *user;
+  void *(*allocate)(void *user, size_t bytes); /**< as malloc(): NULL on failure; bytes is never 0 */
+  void (*release)(void *user, void *memory);   /**< as free(): also with NULL */
+} closs_allocator;
+
+/** How much a log line matters. */
+typedef enum closs_log_level { CLOSS_LOG_WARNING = 1, CLOSS_LOG_INFO = 2 } closs_log_level;
+
+/** Gets one line without a newline at a time (a compiler's build log may hold newlines). Must be thread-safe. */
+typedef void (*closs_log_function)(void *user, closs_log_level level, const char *line);
+
+/** Options of closs_context_create(). Start from #CLOSS_CONTEXT_OPTIONS_INIT. */
+typedef struct closs_context_options {
+  size_t size;                /**< sizeof(closs_context_options) */
+  const closs_opencl *opencl; /**< OpenCL's functions, kept by reference; NULL: the ICD loader's */
+  closs_allocator allocator;  /**< copied; functions NULL: malloc and free */
+  closs_log_function log;     /**< NULL: no log */
+  void *log_user;
+} closs_context_options;
+
+#define CLOSS_CONTEXT_OPTIONS_INIT                                                                                     \
+  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL }
+
+/**
+ * Makes a context for one device of an OpenCL context. Both are retained until closs_context_destroy().
+ * Asks the device what it can do; compiles nothing.
+ * @param options  NULL: all defaults
+ * @param[out] context  set to NULL on failure
+ * @return CLOSS_INVALID_ARGUMENT, CLOSS_OUT_OF_MEMORY or CLOSS_OPENCL_ERROR
+ */
+CLOSS_API closs_status closs_context_create(cl_context opencl_context, cl_device_id device,
+                                            const closs_context_options *options, closs_context **context,
+                                            closs_error *error);
+
+/** Frees a context and its programs. Its plans must be destroyed before. NULL is allowed. */
+CLOSS_API void closs_context_destroy(closs_context *context);
+
+/** The class as far as it is known; compiles and runs nothing. Thread-safe. */
+CLOSS_API closs_device_class closs_context_class(const closs_context *context);
+
+/**
+ * Finds out the device's class by compiling and running the probe kernel, once; later calls answer from memory. Blocks.
+ * Thread-safe.
+ * @param[out] device_class  may be NULL
+ */
+CLOSS_API closs_status closs_context_probe(closs_context *context, closs_device_class *device_class,
+                                           closs_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

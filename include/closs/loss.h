@@ -1,0 +1,85 @@
+/**
+ * @file loss.h
+ * The losses, their parameters, and what can be asked about them without a device.
+ *
+ * With d = input - target and z = |d|:
+ * - l1: z (torch.nn.L1Loss, mindspore.nn.L1Loss); complex operands too, z then the modulus
+ * - mse: d * d (torch.nn.MSELoss, mindspore.nn.MSELoss)
+ * - smooth_l1: z < beta: 0.5 * d * d / beta, else z - 0.5 * beta (torch.nn.SmoothL1Loss, mindspore.nn.SmoothL1Loss)
+ * - huber: z <= delta: 0.5 * d * d, else delta * (z - 0.5 * delta) (torch.nn.HuberLoss, mindspore.nn.HuberLoss)
+ *
+ * docs/numerics.md fixes each to the last operation.
+ */
+#ifndef CLOSS_LOSS_H
+#define CLOSS_LOSS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "closs/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The losses: CLOSS_L1, CLOSS_MSE, CLOSS_SMOOTH_L1, CLOSS_HUBER. The numbers are part of the ABI; losses.def holds the
+ * rows. 0 is no loss. */
+typedef enum closs_loss {
+#define CLOSS_LOSS(number, NAME, name, pytorch, mindspore, reduction, mindspore_reduction, complex_operands,           \
+                   parameters)                                                                                         \
+  CLOSS_##NAME = number,
+#include "closs/losses.def"
+#undef CLOSS_LOSS
+  CLOSS_LOSS_FORCE_INT = 0x7fffffff /**< no loss: keeps the enum as wide as an int */
+} closs_loss;
+
+/** The most parameters that a loss has. */
+#define CLOSS_MAX_PARAMETERS 2
+
+/** What may be asked about one parameter. */
+typedef struct closs_parameter_info {
+  const char *name;     /**< "beta" */
+  double default_value; /**< PyTorch's */
+  double minimum;       /**< the smallest value for f32 arithmetic, 0 where 0 is allowed */
+  double smallest; /**< the smallest value other than 0 for f32 arithmetic: 2^-100; for f64 arithmetic it is 2^-900 */
+  double largest;  /**< the largest finite value for f32 arithmetic: 2^100; for f64 arithmetic it is 2^900 */
+  bool allows_infinity; /**< positive infinity is allowed too */
+} closs_parameter_info;
+
+/** What may be asked about one loss. */
+typedef struct closs_loss_info {
+  closs_loss loss;
+  const char *name;                    /**< "smooth_l1" */
+  const char *pytorch;                 /**< the class whose meaning it has: "torch.nn.SmoothL1Loss" */
+  const char *mindspore;               /**< "mindspore.nn.SmoothL1Loss" */
+  closs_reduction reduction;           /**< PyTorch's default */
+  closs_reduction mindspore_reduction; /**< MindSpore's default */
+  bool complex_operands;               /**< takes c64 and c128 */
+  size_t parameter_count;
+  closs_parameter_info parameters[CLOSS_MAX_PARAMETERS];
+} closs_loss_info;
+
+/** How many losses there are. Thread-safe. */
+CLOSS_API size_t closs_loss_count(void);
+
+/** The loss at an index from 0 to closs_loss_count() - 1, in the order of their numbers; NULL beyond. Never freed.
+ * Thread-safe. */
+CLOSS_API const closs_loss_info *closs_loss_at(size_t index);
+
+/** The loss of this name, NULL where there is none. Never freed. Thread-safe. */
+CLOSS_API const closs_loss_info *closs_loss_by_name(const char *name);
+
+/** The loss of this number, NULL where there is none. Never freed. Thread-safe. */
+CLOSS_API const closs_loss_info *closs_loss_by_id(closs_loss loss);
+
+/** A parameter by name and value, as a caller gives it. */
+typedef struct closs_parameter {
+  const char *name;
+  double value;
+} closs_parameter;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,131 @@
+#include <inttypes.h>
+
+#include "base/error.h"
+#include "check/steps.h"
+
+static closs_status expect_layout(const closs_request *request, enum closs_slot slot, const closs_tensor *expected,
+                                  closs_error *error) {
+  const closs_tensor *given = &request->tensors[slot];
+  if (given->dtype != expected->dtype)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: type is %s, expected %s", closs_slot_names[slot],
+                      closs_dtype_name(given->dtype), closs_dtype_name(expected->dtype));
+  if (!closs_same_shape(expected->rank, expected->shape, given)) {
+    char shape[CLOSS_LIST_TEXT], wanted[CLOSS_LIST_TEXT];
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: shape is %s, expected %s", closs_slot_names[slot],
+                      closs_shape_text(given->rank, given->shape, shape),
+                      closs_shape_text(expected->rank, expected->shape, wanted));
+  }
+  return closs_check_no_overlap(request, slot, error);
+}
+
+/* The output's layout: the caller's where there is one, else `expected`. */
+static closs_status check_output(closs_request *request, enum closs_slot slot, const closs_tensor *given,
+                                 const closs_tensor *expected, closs_error *error) {
+  if (given && !request->used[slot])
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: a layout is given, but the plan does not write it",
+                      closs_slot_names[slot]);
+  closs_status status = closs_check_layout(request, slot, given ? given : expected, error);
+  if (!status && request->used[slot]) status = expect_layout(request, slot, expected, error);
+  return status;
+}
+
+static closs_status check_loss(const closs_plan_options *options, closs_request *request, closs_error *error) {
+  bool none = request->reduction == CLOSS_NONE;
+  closs_tensor loss =
+      closs_tensor_contiguous(closs_dtype_real(request->common), none ? request->rank : 0, request->shape);
+  request->used[CLOSS_SLOT_LOSS] = (request->outputs & CLOSS_OUTPUT_LOSS) && !request->total_terms;
+  closs_status status = check_output(request, CLOSS_SLOT_LOSS, options->loss_layout, &loss, error);
+  if (!status) closs_align_strides(request, CLOSS_SLOT_LOSS);
+  return status;
+}
+
+static closs_status check_mode(const closs_request *request, int operand, uint32_t mode, closs_error *error) {
+  enum closs_slot slot = (enum closs_slot)(CLOSS_SLOT_INPUT_GRADIENT + operand);
+  const char *name = closs_slot_names[slot];
+  if (mode & ~(uint32_t)(CLOSS_GRADIENT_ACCUMULATE | CLOSS_GRADIENT_IN_PLACE))
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s_mode: 0x%" PRIx32 " has bits outside closs_gradient_mode, 0x3",
+                      name, mode);
+  if (mode && !request->used[slot])
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s_mode: 0x%" PRIx32 ", but the plan does not write the gradient",
+                      name, mode);
+  if (mode == (CLOSS_GRADIENT_ACCUMULATE | CLOSS_GRADIENT_IN_PLACE))
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "%s_mode: a gradient in place cannot be accumulated: it would be added to the operand", name);
+  return CLOSS_OK;
+}
+
+/* In place: the gradient lies where its operand does, element by element. */
+static closs_status check_in_place(const closs_request *request, int operand, closs_error *error) {
+  const closs_tensor *own = &request->tensors[CLOSS_SLOT_INPUT + operand];
+  enum closs_slot slot = (enum closs_slot)(CLOSS_SLOT_INPUT_GRADIENT + operand);
+  const closs_tensor *gradient = &request->tensors[slot];
+  for (uint32_t i = 0; i < own->rank; i++)
+    if (own->shape[i] > 1 && own->strides[i] != gradient->strides[i])
+      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                        "%s: stride of dimension %u is %" PRId64 ", %s has %" PRId64 "; in place they must be equal",
+                        closs_slot_names[slot], (unsigned)i, gradient->strides[i],
+                        closs_slot_names[CLOSS_SLOT_INPUT + operand], own->strides[i]);
+  return CLOSS_OK;
+}
+
+static closs_status check_gradient(const closs_plan_options *options, closs_request *request, int operand,
+                                   closs_error *error) {
+  enum closs_slot slot = (enum closs_slot)(CLOSS_SLOT_INPUT_GRADIENT + operand);
+  const closs_tensor *own = &request->tensors[CLOSS_SLOT_INPUT + operand];
+  uint32_t mode = operand ? options->target_gradient_mode : options->input_gradient_mode;
+  bool in_place = mode & CLOSS_GRADIENT_IN_PLACE;
+  request->used[slot] = request->outputs & (operand ? CLOSS_OUTPUT_TARGET_GRADIENT : CLOSS_OUTPUT_INPUT_GRADIENT);
+  request->gradient_mode[operand] = mode;
+  closs_status status = check_mode(request, operand, mode, error);
+  if (status) return status;
+  /* An integer operand has no gradient of its own type: it gets the common one, or its real part. */
+  closs_dtype dtype = own->dtype >= CLOSS_F16 ? own->dtype : closs_dtype_real(request->common);
+  if (in_place && dtype != own->dtype)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "%s_mode: a gradient of type %s cannot take the place of an operand of type %s",
+                      closs_slot_names[slot], closs_dtype_name(dtype), closs_dtype_name(own->dtype));
+  closs_tensor expected = closs_tensor_contiguous(dtype, own->rank, own->shape);
+  if (in_place) expected = *own;
+  status = check_output(request, slot, operand ? options->target_gradient : options->input_gradient, &expected, error);
+  if (!status && in_place) status = check_in_place(request, operand, error);
+  if (!status) closs_align_strides(request, slot);
+  return status;
+}
+
+/* Plans of pieces, see partial.h. */
+static closs_status check_pieces(const closs_request *request, closs_error *error) {
+  if (request->outputs & CLOSS_OUTPUT_WEIGHT_SUM) {
+    if (!request->total_terms)
+      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                        "outputs: CLOSS_OUTPUT_WEIGHT_SUM is for plans of pieces; total_terms is 0");
+    if (request->outputs != CLOSS_OUTPUT_WEIGHT_SUM)
+      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                        "outputs: 0x%" PRIx32 " has CLOSS_OUTPUT_WEIGHT_SUM beside others; it must be alone",
+                        request->outputs);
+    if (!request->used[CLOSS_SLOT_WEIGHT])
+      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                        "outputs: CLOSS_OUTPUT_WEIGHT_SUM needs weights; weight is NULL");
+  }
+  if (!request->total_terms) return CLOSS_OK;
+  if (request->reduction == CLOSS_NONE)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "reduction: none, expected mean or sum in a plan of pieces (total_terms is not 0)");
+  if (request->total_terms > CLOSS_MAX_TERMS || request->terms > request->total_terms)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "total_terms: %" PRIu64 ", expected the piece's %" PRIu64 " or more, up to 2^43",
+                      request->total_terms, request->terms);
+  for (int operand = 0; operand < 2; operand++)
+    if (request->broadcast[operand] && request->used[CLOSS_SLOT_INPUT_GRADIENT + operand])
+      return closs_fail(error, CLOSS_UNSUPPORTED,
+                        "%s: a gradient of a broadcast operand cannot be had in pieces in closs %s; expand the operand "
+                        "or leave total_terms 0",
+                        closs_slot_names[CLOSS_SLOT_INPUT_GRADIENT + operand], CLOSS_VERSION);
+  return CLOSS_OK;
+}
+
+closs_status closs_check_outputs(const closs_plan_options *options, closs_request *request, closs_error *error) {
+  closs_status status = check_loss(options, request, error);
+  for (int operand = 0; !status && operand < 2; operand++)
+    status = check_gradient(options, request, operand, error);
+  return status ? status : check_pieces(request, error);
+}

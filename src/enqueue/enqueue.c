@@ -1,0 +1,102 @@
+#include "enqueue/enqueue.h"
+
+#include "base/error.h"
+#include "closs/partial.h"
+#include "enqueue/chain.h"
+#include "enqueue/empty.h"
+#include "enqueue/launch.h"
+#include "enqueue/places.h"
+
+static closs_status check_queue(const closs_plan *plan, cl_command_queue queue, closs_chain *chain,
+                                closs_error *error) {
+  const closs_context *context = plan->context;
+  cl_context queue_context = NULL;
+  cl_device_id queue_device = NULL;
+  cl_command_queue_properties properties = 0;
+  cl_int code = context->cl.GetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof queue_context, &queue_context, NULL);
+  if (code == CL_SUCCESS) {
+    code = context->cl.GetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof queue_device, &queue_device, NULL);
+  }
+  if (code == CL_SUCCESS) {
+    code = context->cl.GetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL);
+  }
+  if (code != CL_SUCCESS) {
+    return closs_fail_opencl(error, code, "queue: clGetCommandQueueInfo");
+  }
+  if (queue_context != context->context || queue_device != context->device) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "queue: it is of another OpenCL %s than the plan",
+                      queue_context != context->context ? "context" : "device");
+  }
+  chain->out_of_order = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
+  return CLOSS_OK;
+}
+
+/* A piece of a sum begins anywhere in a chunk: its chunks are counted at each enqueue. */
+static closs_step step_of_piece(const closs_plan *plan, const closs_step *step, uint64_t first_term) {
+  closs_step piece = *step;
+  closs_layout_chunks(plan->request.terms, (uint32_t)(first_term % CLOSS_CHUNK), &piece.chunks, &piece.last);
+  piece.items = ((piece.chunks - 1) >> piece.span) + 1;
+  return piece;
+}
+
+static closs_status launch_steps(closs_plan *plan, const closs_places *places, closs_chain *chain, closs_error *error) {
+  for (uint32_t i = 0; i < plan->layout.step_count; i++) {
+    closs_step step = plan->layout.steps[i];
+    if (plan->request.total_terms != 0) {
+      step = step_of_piece(plan, &step, places->first_term);
+    }
+    const cl_event *wait;
+    cl_event next;
+    cl_uint wait_count = closs_chain_wait(chain, &wait);
+    cl_event *event = closs_chain_event(chain, i + 1 == plan->layout.step_count, &next);
+    closs_status status =
+        closs_launch(plan, i, &step, places, closs_launch_items(&step), chain->queue, wait_count, wait, event, error);
+    if (status != CLOSS_OK) {
+      return status;
+    }
+    closs_chain_advance(chain, next);
+  }
+  return CLOSS_OK;
+}
+
+/* The caller's event, where no command of ours can give it. */
+static closs_status mark(closs_chain *chain, closs_error *error) {
+  const cl_event *wait;
+  cl_event next = NULL;
+  cl_uint wait_count = closs_chain_wait(chain, &wait);
+  cl_int code = chain->cl->EnqueueMarkerWithWaitList(chain->queue, wait_count, wait, &next);
+  if (code != CL_SUCCESS) {
+    return closs_fail_opencl(error, code, "clEnqueueMarkerWithWaitList");
+  }
+  closs_chain_advance(chain, next);
+  return CLOSS_OK;
+}
+
+closs_status closs_enqueue_steps(closs_plan *plan, cl_command_queue queue, const closs_buffers *buffers,
+                                 cl_uint wait_count, const cl_event *wait, cl_event *event, closs_error *error) {
+  closs_chain chain = {0};
+  chain.cl = &plan->context->cl;
+  chain.queue = queue;
+  chain.wait_count = wait_count;
+  chain.wait = wait;
+  chain.wants_event = event != NULL;
+  closs_places places;
+  closs_status status = check_queue(plan, queue, &chain, error);
+  if (status == CLOSS_OK) {
+    status = closs_places_check(plan, buffers, &places, error);
+  }
+  if (status == CLOSS_OK && plan->layout.step_count > 0) {
+    status = launch_steps(plan, &places, &chain, error);
+  } else if (status == CLOSS_OK) {
+    status = closs_enqueue_empty(plan, &places, &chain, error);
+    if (status == CLOSS_OK && event != NULL) {
+      status = mark(&chain, error);
+    }
+  }
+  if (status == CLOSS_OK && event != NULL) {
+    *event = chain.last;
+  } else if (chain.last != NULL) {
+    chain.cl->ReleaseEvent(chain.last);
+  }
+  return status;
+}

@@ -1,0 +1,192 @@
+#include "enqueue/launch.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "closs/partial.h"
+#include "reference/state.h"
+
+/* Sets arguments one after the other, and keeps the first error. */
+typedef struct binder {
+  closs_plan *plan;
+  closs_kernel *kernel;
+  cl_uint index;
+  cl_int code;
+} binder;
+
+static void put(binder *b, size_t size, const void *value) {
+  closs_kernel *kernel = b->kernel;
+  cl_uint index = b->index++;
+  if (b->code != CL_SUCCESS ||
+      (kernel->arguments[index].size == size && memcmp(kernel->arguments[index].bytes, value, size) == 0)) {
+    return;
+  }
+  b->code = b->plan->context->cl.SetKernelArg(kernel->handle, index, size, value);
+  kernel->arguments[index].size = b->code == CL_SUCCESS ? (unsigned char)size : 0;
+  memcpy(kernel->arguments[index].bytes, value, size);
+}
+
+static void put_memory(binder *b, cl_mem memory) {
+  put(b, sizeof memory, &memory);
+}
+
+static void put_uint(binder *b, uint32_t value) {
+  put(b, sizeof value, &value);
+}
+
+/* 64 bits go as two uints: not every device has 64-bit integers. */
+static void put_offset(binder *b, uint64_t offset) {
+  put_uint(b, (uint32_t)offset);
+  put_uint(b, (uint32_t)(offset >> 32));
+}
+
+static void put_real(binder *b, double value) {
+  if (b->plan->request.arithmetic == CLOSS_F64) {
+    put(b, sizeof value, &value);
+  } else {
+    float narrow = (float)value;
+    put(b, sizeof narrow, &narrow);
+  }
+}
+
+static void put_layout(binder *b, const closs_step *step) {
+  cl_mem layout = b->plan->layouts[step->layout];
+  put_memory(b, layout != NULL ? layout : b->plan->scratch);
+}
+
+/* The numbers of the loss, or the scale of its gradients. */
+static void put_loss(binder *b) {
+  put_real(b, b->plan->layout.parameter);
+  put_real(b, b->plan->layout.reciprocal);
+}
+
+static void put_scale(binder *b, const closs_places *places) {
+  put_real(b, places->upstream);
+  put_real(b, places->factor[0]);
+  put_real(b, places->factor[1]);
+}
+
+static void put_pass(binder *b, const closs_step *step, const closs_places *places) {
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    put_memory(b, places->memory[slot]);
+  }
+  put_memory(b, places->work);
+  put_memory(b, places->state);
+  put_layout(b, step);
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    put_offset(b, places->at[slot]);
+  }
+  put_offset(b, places->work_at);
+  /* The lanes of the state, counted in reals. */
+  size_t real = closs_dtype_size(b->plan->request.arithmetic);
+  put_offset(b, (places->state_at + CLOSS_STATE_WORDS * sizeof(uint32_t)) / real + 2 * CLOSS_STATE_TREES);
+  put_uint(b, step->states_at);
+  put_uint(b, b->plan->layout.factor_at);
+  put_uint(b, step->chunks);
+  put_uint(b, (uint32_t)(places->first_term % CLOSS_CHUNK));
+  put_uint(b, step->last);
+  put_uint(b, step->span);
+  put_uint(b, step->flags);
+  put_uint(b, b->plan->layout.types);
+  put_loss(b);
+  put_scale(b, places);
+}
+
+static void put_columns(binder *b, const closs_step *step, const closs_places *places) {
+  for (int slot = 0; slot <= CLOSS_SLOT_UPSTREAM; slot++) {
+    put_memory(b, places->memory[slot]);
+  }
+  put_memory(b, places->memory[step->out]);
+  put_memory(b, places->work);
+  put_layout(b, step);
+  for (int slot = 0; slot <= CLOSS_SLOT_UPSTREAM; slot++) {
+    put_offset(b, places->at[slot]);
+  }
+  put_offset(b, places->at[step->out]);
+  put_offset(b, places->work_at);
+  put_uint(b, step->states_at);
+  put_uint(b, b->plan->layout.factor_at);
+  put_uint(b, step->columns);
+  put_uint(b, step->items);
+  put_uint(b, step->chunks);
+  put_uint(b, step->last);
+  put_uint(b, step->span);
+  put_uint(b, step->flags);
+  put_uint(b, b->plan->layout.types);
+  put_loss(b);
+  put_scale(b, places);
+}
+
+static void put_merge(binder *b, const closs_step *step, const closs_places *places) {
+  put_memory(b, places->work);
+  put_memory(b, places->memory[CLOSS_SLOT_UPSTREAM]);
+  put_memory(b, places->memory[step->out]);
+  put_layout(b, step);
+  put_offset(b, places->at[CLOSS_SLOT_UPSTREAM]);
+  put_offset(b, places->at[step->out]);
+  put_offset(b, places->work_at);
+  put_uint(b, step->states_at);
+  put_uint(b, b->plan->layout.factor_at);
+  put_uint(b, step->columns);
+  put_uint(b, step->items);
+  put_uint(b, step->flags);
+  put_uint(b, b->plan->layout.types);
+  put_scale(b, places);
+}
+
+static void put_extend(binder *b, const closs_step *step, const closs_places *places) {
+  put_memory(b, places->work);
+  put_memory(b, places->state);
+  put_offset(b, places->work_at);
+  put_offset(b, places->state_at / sizeof(uint32_t));
+  put_uint(b, step->states_at);
+  put_uint(b, step->chunks);
+  put_uint(b, step->last);
+  put_offset(b, places->first_term);
+  put_offset(b, places->first_term + b->plan->request.terms);
+}
+
+void closs_places_scratch(const closs_plan *plan, closs_places *places) {
+  memset(places, 0, sizeof *places);
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    places->memory[slot] = plan->scratch;
+  }
+  places->work = plan->scratch;
+  places->state = plan->scratch;
+  places->upstream = 1.0;
+}
+
+size_t closs_launch_items(const closs_step *step) {
+  if (step->body == CLOSS_BODY_MERGE) {
+    return (size_t)step->columns * step->components;
+  }
+  return step->body == CLOSS_BODY_EXTEND ? 1 : (size_t)step->columns * step->items;
+}
+
+closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
+                          size_t items, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
+                          cl_event *event, closs_error *error) {
+  binder b = {plan, &plan->kernels[index], 0, CL_SUCCESS};
+  switch (step->body) {
+  case CLOSS_BODY_PASS:
+    put_pass(&b, step, places);
+    break;
+  case CLOSS_BODY_COLUMNS:
+    put_columns(&b, step, places);
+    break;
+  case CLOSS_BODY_MERGE:
+    put_merge(&b, step, places);
+    break;
+  default:
+    put_extend(&b, step, places);
+    break;
+  }
+  if (b.code != CL_SUCCESS) {
+    return closs_fail_opencl(error, b.code, "clSetKernelArg of a kernel's %u arguments", b.index);
+  }
+  const size_t local = 1;
+  cl_int code =
+      plan->context->cl.EnqueueNDRangeKernel(queue, b.kernel->handle, 1, NULL, &items, &local, wait_count, wait, event);
+  return code == CL_SUCCESS ? CLOSS_OK
+                            : closs_fail_opencl(error, code, "clEnqueueNDRangeKernel of %zu work-items", items);
+}

@@ -1,0 +1,34 @@
+/* One launch of a step: its arguments, and the call. */
+#ifndef CLOSS_ENQUEUE_LAUNCH_H
+#define CLOSS_ENQUEUE_LAUNCH_H
+
+#include "plan/plan.h"
+
+/* Where the arrays of one enqueue lie, as kernels get them. */
+typedef struct closs_places {
+  cl_mem memory[CLOSS_SLOT_COUNT]; /* the scratch buffer where a slot is not used */
+  uint64_t at[CLOSS_SLOT_COUNT];   /* in elements */
+  cl_mem work;
+  uint64_t work_at; /* in reals */
+  cl_mem state;
+  uint64_t state_at; /* in bytes */
+  double upstream;
+  double factor[2];
+  uint64_t first_term; /* of a piece */
+} closs_places;
+
+/* All memory is the plan's scratch buffer. */
+void closs_places_scratch(const closs_plan *plan, closs_places *places);
+
+/* How many work-items a launch has. */
+size_t closs_launch_items(const closs_step *step);
+
+/*
+ * Sets the arguments of plan->layout.steps[index] that differ from the last launch's, and launches `items` work-items.
+ * `step` is that step, its chunks as they are in this enqueue.
+ */
+closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
+                          size_t items, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
+                          cl_event *event, closs_error *error);
+
+#endif

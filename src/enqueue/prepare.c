@@ -1,0 +1,146 @@
+#include "enqueue/prepare.h"
+
+#include "base/allocate.h"
+#include "base/error.h"
+#include "enqueue/launch.h"
+#include "program/source.h"
+
+#define SCRATCH_BYTES 256
+
+static void put_space(const closs_space *space, int64_t words[CLOSS_SPACE_WORDS]) {
+  words[0] = space->rank;
+  for (uint32_t d = 0; d < space->rank; d++) {
+    words[1 + d] = (int64_t)space->size[d];
+    for (uint32_t slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+      words[1 + CLOSS_MAX_RANK * (1 + slot) + d] = space->stride[slot][d];
+    }
+  }
+}
+
+/* The layout arrays that kernels read, in the width of their indices. */
+static closs_status make_layouts(closs_plan *plan, closs_error *error) {
+  const closs_opencl *cl = &plan->context->cl;
+  bool wide = closs_variant_at(plan->layout.program.variant)->index_bits == 64;
+  for (uint32_t i = 0; i < CLOSS_LAYOUTS; i++) {
+    if (!plan->layout.has_layout[i]) {
+      continue;
+    }
+    int64_t words[CLOSS_LAYOUT_WORDS] = {0};
+    int32_t narrow[CLOSS_LAYOUT_WORDS];
+    put_space(&plan->layout.terms[i], words);
+    put_space(&plan->layout.columns[i], words + CLOSS_SPACE_WORDS);
+    for (uint32_t w = 0; w < CLOSS_LAYOUT_WORDS; w++) {
+      narrow[w] = (int32_t)words[w]; /* unused where wide */
+    }
+    size_t size = wide ? sizeof words : sizeof narrow;
+    cl_int code = CL_SUCCESS;
+    plan->layouts[i] = cl->CreateBuffer(plan->context->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, size,
+                                        wide ? (void *)words : (void *)narrow, &code);
+    if (code != CL_SUCCESS) {
+      plan->layouts[i] = NULL;
+      return closs_fail_opencl(error, code, "clCreateBuffer of %zu bytes for a layout", size);
+    }
+  }
+  return CLOSS_OK;
+}
+
+static const char *kernel_name(enum closs_body body) {
+  switch (body) {
+  case CLOSS_BODY_PASS:
+    return "closs_pass";
+  case CLOSS_BODY_COLUMNS:
+    return "closs_columns";
+  case CLOSS_BODY_MERGE:
+    return "closs_merge";
+  default:
+    return "closs_extend";
+  }
+}
+
+static closs_status make_kernels(closs_plan *plan, closs_error *error) {
+  cl_program program = NULL;
+  closs_status status = closs_program_get(plan->context, &plan->layout.program, &program, &plan->origin, error);
+  for (uint32_t i = 0; i < plan->layout.step_count && status == CLOSS_OK; i++) {
+    const char *name = kernel_name(plan->layout.steps[i].body);
+    cl_int code = CL_SUCCESS;
+    plan->kernels[i].handle = plan->context->cl.CreateKernel(program, name, &code);
+    if (code != CL_SUCCESS) {
+      plan->kernels[i].handle = NULL;
+      status = closs_fail_opencl(error, code, "clCreateKernel of %s", name);
+    }
+  }
+  return status;
+}
+
+/* Runs each kernel once without work: some drivers compile at the first launch of a local size. */
+static closs_status warm_up(closs_plan *plan, closs_error *error) {
+  const closs_opencl *cl = &plan->context->cl;
+  cl_int code = CL_SUCCESS;
+  cl_command_queue queue = cl->CreateCommandQueue(plan->context->context, plan->context->device, 0, &code);
+  if (code != CL_SUCCESS) {
+    return closs_fail_opencl(error, code, "clCreateCommandQueue for a first launch");
+  }
+  closs_places places;
+  closs_places_scratch(plan, &places);
+  closs_status status = CLOSS_OK;
+  for (uint32_t i = 0; i < plan->layout.step_count && status == CLOSS_OK; i++) {
+    closs_step nothing = plan->layout.steps[i];
+    nothing.columns = 0;
+    nothing.chunks = 0;
+    places.first_term = 1; /* extends no state */
+    status = closs_launch(plan, i, &nothing, &places, 1, queue, 0, NULL, NULL, error);
+  }
+  code = cl->Finish(queue);
+  if (code != CL_SUCCESS && status == CLOSS_OK) {
+    status = closs_fail_opencl(error, code, "clFinish of a first launch");
+  }
+  cl->ReleaseCommandQueue(queue);
+  return status;
+}
+
+closs_status closs_prepare(closs_plan *plan, closs_error *error) {
+  if (plan->prepared) {
+    return CLOSS_OK;
+  }
+  closs_status status = CLOSS_OK;
+  if (plan->layout.step_count > 0) {
+    cl_int code = CL_SUCCESS;
+    unsigned char zeros[SCRATCH_BYTES] = {0}; /* no state that begins at 1 */
+    plan->scratch = plan->context->cl.CreateBuffer(plan->context->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                                                   SCRATCH_BYTES, zeros, &code);
+    if (code != CL_SUCCESS) {
+      plan->scratch = NULL;
+      status = closs_fail_opencl(error, code, "clCreateBuffer of %d bytes of scratch", SCRATCH_BYTES);
+    }
+    status = status == CLOSS_OK ? make_kernels(plan, error) : status;
+    status = status == CLOSS_OK ? make_layouts(plan, error) : status;
+    status = status == CLOSS_OK ? warm_up(plan, error) : status;
+  }
+  if (status != CLOSS_OK) {
+    closs_unprepare(plan);
+  }
+  plan->prepared = status == CLOSS_OK;
+  return status;
+}
+
+void closs_unprepare(closs_plan *plan) {
+  const closs_opencl *cl = &plan->context->cl;
+  for (uint32_t i = 0; i < CLOSS_MAX_STEPS; i++) {
+    if (plan->kernels[i].handle != NULL) {
+      cl->ReleaseKernel(plan->kernels[i].handle);
+    }
+    plan->kernels[i] = (closs_kernel){0};
+  }
+  for (uint32_t i = 0; i < CLOSS_LAYOUTS; i++) {
+    if (plan->layouts[i] != NULL) {
+      cl->ReleaseMemObject(plan->layouts[i]);
+    }
+    plan->layouts[i] = NULL;
+  }
+  if (plan->scratch != NULL) {
+    cl->ReleaseMemObject(plan->scratch);
+  }
+  plan->scratch = NULL;
+  plan->origin = CLOSS_PROGRAM_NONE;
+  plan->prepared = false;
+}

@@ -1,0 +1,349 @@
+#include "plan/layout.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/reciprocal.h"
+#include "cl/flags.h"
+#include "closs/partial.h"
+#include "plan/tuning.h"
+#include "program/source.h"
+
+/* 32-bit indices serve up to here: a stride may be added once beyond the end. */
+#define NARROW_LIMIT (UINT64_C(1) << 30)
+
+void closs_layout_chunks(uint64_t terms, uint32_t head, uint32_t *chunks, uint32_t *last) {
+  uint64_t end = terms + head;
+  *chunks = (uint32_t)((end + CLOSS_CHUNK - 1) / CLOSS_CHUNK);
+  *last = (uint32_t)(end - (uint64_t)(*chunks - 1) * CLOSS_CHUNK);
+}
+
+static bool is_scalar(const closs_request *request, enum closs_slot slot) {
+  return closs_tensor_elements(&request->tensors[slot]) == 1;
+}
+
+static bool wants_gradient(const closs_request *request, uint32_t operand) {
+  return (request->outputs & (operand == 0 ? CLOSS_OUTPUT_INPUT_GRADIENT : CLOSS_OUTPUT_TARGET_GRADIENT)) != 0;
+}
+
+static enum closs_slot gradient_slot(uint32_t operand) {
+  return operand == 0 ? CLOSS_SLOT_INPUT_GRADIENT : CLOSS_SLOT_TARGET_GRADIENT;
+}
+
+/* Whether the pass over all terms reads or writes the slot. */
+static bool in_pass(const closs_request *request, enum closs_slot slot) {
+  switch (slot) {
+  case CLOSS_SLOT_WEIGHT:
+  case CLOSS_SLOT_UPSTREAM:
+    return request->used[slot] && !is_scalar(request, slot);
+  case CLOSS_SLOT_LOSS:
+    return request->used[slot] && request->reduction == CLOSS_NONE;
+  case CLOSS_SLOT_INPUT_GRADIENT:
+    return request->used[slot] && !request->broadcast[0];
+  case CLOSS_SLOT_TARGET_GRADIENT:
+    return request->used[slot] && !request->broadcast[1];
+  default:
+    return request->used[slot];
+  }
+}
+
+static bool is_contiguous(const closs_request *request, const closs_space *terms, closs_dtype storage) {
+  if (terms->rank != 1) {
+    return false;
+  }
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    if (in_pass(request, (enum closs_slot)slot) &&
+        (request->tensors[slot].dtype != storage || (terms->size[0] != 1 && terms->stride[slot][0] != 1))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool is_narrow(const closs_request *request) {
+  bool narrow = request->terms < NARROW_LIMIT;
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    narrow = narrow && (!request->used[slot] ||
+                        (uint64_t)request->highest[slot] - (uint64_t)request->lowest[slot] < NARROW_LIMIT);
+  }
+  return narrow;
+}
+
+static closs_status choose_variant(const closs_request *request, const closs_caps *caps, closs_layout *layout,
+                                   closs_error *error) {
+  uint32_t bits = is_narrow(request) ? 32 : 64;
+  for (int i = 0; i < CLOSS_VARIANT_COUNT; i++) {
+    const closs_variant_info *variant = closs_variant_at((closs_variant)i);
+    if (variant->arithmetic != request->arithmetic || variant->complex_operands != request->complex_operands) {
+      continue;
+    }
+    if (variant->contiguous ? is_contiguous(request, &layout->terms[0], variant->storage)
+                            : variant->index_bits == bits) {
+      layout->program.variant = (closs_variant)i;
+      if (variant->index_bits == 64 && !caps->int64) {
+        return closs_fail(error, CLOSS_UNSUPPORTED,
+                          "operands: %llu terms with these strides need 64-bit indices, which the device lacks",
+                          (unsigned long long)request->terms);
+      }
+      return CLOSS_OK;
+    }
+  }
+  return closs_fail(error, CLOSS_UNSUPPORTED, "no kernel variant takes these operands");
+}
+
+/* Flags that every launch of a request shares. */
+static uint32_t common_flags(const closs_request *request) {
+  uint32_t flags = 0;
+  if (request->used[CLOSS_SLOT_WEIGHT]) {
+    flags |= is_scalar(request, CLOSS_SLOT_WEIGHT) ? CLOSS_FLAG_WEIGHT_SCALAR : CLOSS_FLAG_WEIGHT_ARRAY;
+  }
+  if (request->used[CLOSS_SLOT_UPSTREAM]) {
+    flags |= is_scalar(request, CLOSS_SLOT_UPSTREAM) ? CLOSS_FLAG_UPSTREAM_SCALAR : CLOSS_FLAG_UPSTREAM_ARRAY;
+  }
+  if (request->reduction == CLOSS_MEAN) {
+    /* The pieces of a sum get the factor from the host. */
+    flags |= CLOSS_FLAG_MEAN | (request->over_weights && request->total_terms == 0 ? CLOSS_FLAG_OVER_WEIGHTS : 0);
+  }
+  flags |= request->gradient_mode[0] & CLOSS_GRADIENT_ACCUMULATE ? CLOSS_FLAG_ACCUMULATE_INPUT : 0;
+  flags |= request->gradient_mode[1] & CLOSS_GRADIENT_ACCUMULATE ? CLOSS_FLAG_ACCUMULATE_TARGET : 0;
+  return flags;
+}
+
+/* Deals the chunks of a column to work-items: at least `least` of them an item, at most `items` items, a power of two
+ * each. */
+static void deal(closs_step *step, uint64_t terms, uint32_t least, uint32_t items) {
+  closs_layout_chunks(terms, 0, &step->chunks, &step->last);
+  step->span = 0;
+  while (step->span < 31 && (1u << step->span < least || (step->chunks - 1) >> step->span >= items)) {
+    step->span++;
+  }
+  step->items = ((step->chunks - 1) >> step->span) + 1;
+}
+
+/* Takes place for the pairs of a step from the workspace. */
+static closs_status take_states(closs_layout *layout, closs_step *step, uint64_t *reals, closs_error *error) {
+  uint64_t pairs = (uint64_t)step->columns * step->components * step->items;
+  step->states_at = (uint32_t)*reals;
+  *reals += 2 * pairs;
+  if (*reals > UINT32_MAX) {
+    return closs_fail(error, CLOSS_UNSUPPORTED, "workspace: %llu columns of sums need more than 2^32 numbers",
+                      (unsigned long long)step->columns);
+  }
+  (void)layout;
+  return CLOSS_OK;
+}
+
+static closs_step *add_step(closs_layout *layout, enum closs_body body, uint32_t flags) {
+  closs_step *step = &layout->steps[layout->step_count++];
+  memset(step, 0, sizeof *step);
+  step->body = body;
+  step->flags = flags;
+  step->columns = 1;
+  step->components = 1;
+  step->out = CLOSS_SLOT_LOSS;
+  layout->program.bodies |= (uint32_t)body;
+  return step;
+}
+
+/* What work-items of `from` left becomes a result. */
+static void add_merge(closs_layout *layout, const closs_step *from, uint32_t flags) {
+  closs_step copy = *from;
+  closs_step *step = add_step(layout, CLOSS_BODY_MERGE, flags);
+  step->layout = copy.layout;
+  step->columns = copy.columns;
+  step->components = copy.components;
+  step->items = copy.items;
+  step->states_at = copy.states_at;
+  step->out = copy.out;
+}
+
+static closs_status add_weight_sum(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                                   uint64_t *reals, closs_error *error) {
+  uint32_t flags = CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_WEIGHT | CLOSS_FLAG_RESULT_FACTOR |
+                   (is_scalar(request, CLOSS_SLOT_WEIGHT) ? CLOSS_FLAG_WEIGHT_SCALAR : CLOSS_FLAG_WEIGHT_ARRAY);
+  closs_step *step = add_step(layout, CLOSS_BODY_PASS, flags);
+  layout->factor_at = (uint32_t)*reals;
+  *reals += 4;
+  deal(step, request->terms, tuning->single_chunks, tuning->max_items);
+  if (step->items == 1) {
+    step->flags |= CLOSS_FLAG_FINISH;
+    return CLOSS_OK;
+  }
+  closs_status status = take_states(layout, step, reals, error);
+  add_merge(layout, step, CLOSS_FLAG_RESULT_FACTOR);
+  return status;
+}
+
+static closs_status add_columns(const closs_request *request, uint32_t operand, const closs_tuning *tuning,
+                                closs_layout *layout, uint64_t *reals, closs_error *error) {
+  uint32_t index = 1 + operand;
+  closs_space_of_columns(request, operand, &layout->columns[index], &layout->terms[index]);
+  bool used[CLOSS_SLOT_COUNT];
+  memcpy(used, request->used, sizeof used);
+  used[CLOSS_SLOT_LOSS] = false;
+  used[gradient_slot(1 - operand)] = false;
+  closs_space_collapse(&layout->columns[index], used);
+  used[gradient_slot(operand)] = false;
+  closs_space_collapse(&layout->terms[index], used);
+  layout->has_layout[index] = true;
+
+  uint64_t columns = closs_space_elements(&layout->columns[index]);
+  if (columns > UINT32_MAX) {
+    return closs_fail(error, CLOSS_UNSUPPORTED,
+                      "%s: the gradient has %llu elements, and a broadcast one at most 2^32 - 1",
+                      closs_slot_names[gradient_slot(operand)], (unsigned long long)columns);
+  }
+  uint32_t flags = common_flags(request) | (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
+                   (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
+  closs_step *step = add_step(layout, CLOSS_BODY_COLUMNS, flags);
+  step->layout = index;
+  step->columns = (uint32_t)columns;
+  step->components = request->complex_operands ? 2 : 1;
+  step->out = gradient_slot(operand);
+  uint64_t share = tuning->max_items / columns;
+  deal(step, closs_space_elements(&layout->terms[index]), share < 2 ? 1u << 31 : tuning->single_chunks,
+       share < 2 ? 1 : (uint32_t)share);
+  /* In place, the operand must stay until every launch has read it. */
+  if (step->items == 1 && !(request->gradient_mode[operand] & CLOSS_GRADIENT_IN_PLACE)) {
+    step->flags |= CLOSS_FLAG_FINISH;
+    return CLOSS_OK;
+  }
+  return take_states(layout, step, reals, error);
+}
+
+static bool streams(const closs_request *request, const closs_tuning *tuning) {
+  uint64_t size = closs_dtype_size(closs_dtype_real(request->common));
+  return tuning->stream_bytes != 0 && request->terms >= tuning->stream_bytes / size;
+}
+
+static closs_status add_pass(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                             uint64_t *reals, closs_error *error) {
+  uint32_t flags = common_flags(request);
+  bool sum = (request->outputs & (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM)) && request->reduction != CLOSS_NONE;
+  flags |= sum ? CLOSS_FLAG_SUM : 0;
+  flags |= in_pass(request, CLOSS_SLOT_LOSS) ? CLOSS_FLAG_STORE_LOSS : 0;
+  flags |= in_pass(request, CLOSS_SLOT_INPUT_GRADIENT) ? CLOSS_FLAG_INPUT_GRADIENT : 0;
+  flags |= in_pass(request, CLOSS_SLOT_TARGET_GRADIENT) ? CLOSS_FLAG_TARGET_GRADIENT : 0;
+  flags |= request->outputs & CLOSS_OUTPUT_WEIGHT_SUM ? CLOSS_FLAG_TERM_WEIGHT : 0;
+  flags |= streams(request, tuning) ? CLOSS_FLAG_STREAM : 0;
+  bool stores = (flags & (CLOSS_FLAG_STORE_LOSS | CLOSS_FLAG_INPUT_GRADIENT | CLOSS_FLAG_TARGET_GRADIENT)) != 0;
+  if (!sum && !stores) {
+    return CLOSS_OK;
+  }
+  closs_step *step = add_step(layout, CLOSS_BODY_PASS, flags);
+  if (request->total_terms != 0 && sum) {
+    /* A piece keeps its chunks apart: a later piece may complete the blocks that they belong to. */
+    step->flags |= CLOSS_FLAG_PIECE;
+    closs_layout_chunks(request->terms, CLOSS_CHUNK - 1, &step->chunks, &step->last);
+    step->items = step->chunks + 64; /* and the lanes of the last */
+    closs_status status = take_states(layout, step, reals, error);
+    step->items = step->chunks;
+    add_step(layout, CLOSS_BODY_EXTEND, 0)->states_at = step->states_at;
+    return status;
+  }
+  deal(step, request->terms, tuning->single_chunks, tuning->max_items);
+  if (!sum) {
+    return CLOSS_OK;
+  }
+  if (step->items == 1) {
+    step->flags |= CLOSS_FLAG_FINISH;
+    return CLOSS_OK;
+  }
+  closs_status status = take_states(layout, step, reals, error);
+  add_merge(layout, step, common_flags(request));
+  return status;
+}
+
+static closs_status add_steps(const closs_request *request, const closs_caps *caps, closs_layout *layout,
+                              closs_error *error) {
+  const closs_tuning tuning = closs_tuning_for(caps);
+  uint64_t reals = 0;
+  closs_status status = CLOSS_OK;
+  if (request->over_weights && request->total_terms == 0) {
+    status = add_weight_sum(request, &tuning, layout, &reals, error);
+  }
+  uint32_t first_columns = layout->step_count;
+  for (uint32_t operand = 0; operand < 2 && status == CLOSS_OK; operand++) {
+    if (wants_gradient(request, operand) && request->broadcast[operand]) {
+      status = add_columns(request, operand, &tuning, layout, &reals, error);
+    }
+  }
+  uint32_t end_columns = layout->step_count;
+  if (status == CLOSS_OK) {
+    status = add_pass(request, &tuning, layout, &reals, error);
+  }
+  for (uint32_t i = first_columns; i < end_columns && status == CLOSS_OK; i++) {
+    if (!(layout->steps[i].flags & CLOSS_FLAG_FINISH)) {
+      add_merge(layout, &layout->steps[i], layout->steps[i].flags | CLOSS_FLAG_RESULT_COLUMN);
+    }
+  }
+  layout->workspace = reals * closs_dtype_size(request->arithmetic);
+  return status;
+}
+
+/*
+ * Fixes the flags of the contiguous pass at compile time, which matters in cache (1.4 times at 2^16 elements). Strided
+ * programs, and a program with two passes, take them as arguments.
+ */
+static void specialise(closs_layout *layout) {
+  uint32_t passes = 0;
+  layout->program.flags = CLOSS_ANY;
+  for (uint32_t i = 0; i < layout->step_count; i++) {
+    if (layout->steps[i].body == CLOSS_BODY_PASS) {
+      bool fixed = ++passes == 1 && closs_variant_at(layout->program.variant)->contiguous;
+      layout->program.flags = fixed ? layout->steps[i].flags : CLOSS_ANY;
+    }
+  }
+}
+
+static void set_types(const closs_request *request, closs_layout *layout) {
+  for (uint32_t slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    if (request->used[slot]) {
+      layout->types |= (uint32_t)request->tensors[slot].dtype << (4 * slot);
+    }
+  }
+}
+
+static void set_numbers(const closs_request *request, closs_layout *layout) {
+  uint64_t count = request->total_terms != 0 ? request->total_terms : request->terms;
+  layout->parameter = request->parameters[0];
+  if (request->arithmetic == CLOSS_F64) {
+    layout->reciprocal = 1.0 / request->parameters[0];
+    closs_reciprocal_f64(count, layout->factor);
+    return;
+  }
+  float factor[2];
+  closs_reciprocal_f32(count, factor);
+  layout->factor[0] = factor[0];
+  layout->factor[1] = factor[1];
+  layout->reciprocal = 1.0f / (float)request->parameters[0];
+}
+
+closs_status closs_layout_make(const closs_request *request, const closs_caps *caps, closs_layout *layout,
+                               closs_error *error) {
+  memset(layout, 0, sizeof *layout);
+  if (request->terms == 0) {
+    return CLOSS_OK;
+  }
+  bool used[CLOSS_SLOT_COUNT];
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    used[slot] = in_pass(request, (enum closs_slot)slot);
+  }
+  closs_space_of_terms(request, &layout->terms[0]);
+  closs_space_collapse(&layout->terms[0], used);
+  layout->program.loss = request->info->loss;
+  closs_status status = choose_variant(request, caps, layout, error);
+  if (status == CLOSS_OK) {
+    status = add_steps(request, caps, layout, error);
+  }
+  if (status != CLOSS_OK) {
+    return status;
+  }
+  layout->has_layout[0] = !closs_variant_at(layout->program.variant)->contiguous;
+  layout->columns[0].rank = 1;
+  layout->columns[0].size[0] = 1;
+  specialise(layout);
+  set_types(request, layout);
+  set_numbers(request, layout);
+  return CLOSS_OK;
+}

@@ -1,0 +1,49 @@
+/* Programs: from what is wanted to a cl_program, compiled once a context. The only folder that compiles. */
+#ifndef CLOSS_PROGRAM_PROGRAM_H
+#define CLOSS_PROGRAM_PROGRAM_H
+
+#include "closs/plan.h"
+
+typedef enum closs_variant {
+#define CLOSS_VARIANT(NAME, name, arithmetic, storage, access, complex_operands, index_bits) CLOSS_##NAME,
+#include "kernels.def"
+#undef CLOSS_VARIANT
+  CLOSS_VARIANT_COUNT
+} closs_variant;
+
+/* The kernels that a program may hold: one .cl file each. */
+enum closs_body {
+  CLOSS_BODY_PASS = 1,    /* pass.cl: elements, and the sum of the losses */
+  CLOSS_BODY_COLUMNS = 2, /* columns.cl: gradients of broadcast operands */
+
+  CLOSS_BODY_MERGE = 4,  /* merge.cl: what work-items left to results */
+  CLOSS_BODY_EXTEND = 8, /* extend.cl: a piece to a state */
+  CLOSS_BODY_PROBE =
+      16 /* probe.cl: the device's class; alone, of a variant contiguous_f32 or contiguous_f64, no loss */
+};
+
+/* "No value is fixed at compile time: the kernel takes it as an argument." */
+#define CLOSS_ANY UINT32_MAX
+
+/* Everything that distinguishes one program from another on a device. */
+typedef struct closs_program_spec {
+  closs_variant variant;
+  closs_loss loss; /* 0 for the probe */
+  uint32_t bodies; /* bits of closs_body */
+  uint32_t flags;  /* pass.cl's flags fixed at compile time, or CLOSS_ANY */
+} closs_program_spec;
+
+typedef struct closs_programs closs_programs;
+
+/* The context's table of programs, empty. */
+closs_status closs_programs_create(closs_context *context, closs_programs **programs, closs_error *error);
+void closs_programs_destroy(closs_context *context, closs_programs *programs);
+
+/*
+ * The program for a spec: from memory, or compiled from source. Two threads that want one program compile it once.
+ * The program stays the context's.
+ */
+closs_status closs_program_get(closs_context *context, const closs_program_spec *spec, cl_program *program,
+                               closs_program_origin *origin, closs_error *error);
+
+#endif

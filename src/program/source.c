@@ -1,0 +1,97 @@
+#include "program/source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CONTIGUOUS true
+#define STRIDED false
+static const closs_variant_info variants[] = {
+#define CLOSS_VARIANT(NAME, name, arithmetic, storage, access, complex_operands, index_bits)                           \
+  {#name, arithmetic, storage, access, complex_operands, index_bits},
+#include "kernels.def"
+#undef CLOSS_VARIANT
+};
+#undef CONTIGUOUS
+#undef STRIDED
+
+const closs_variant_info *closs_variant_at(closs_variant variant) {
+  return &variants[variant];
+}
+
+static void add_part(closs_source *source, const char *name) {
+  for (const closs_source_file *file = closs_source_files; file->name != NULL; file++) {
+    if (strcmp(file->name, name) == 0) {
+      source->parts[source->count++] = file->text;
+      return;
+    }
+  }
+}
+
+static void add_option(closs_source *source, const char *format, unsigned value) {
+  size_t length = strlen(source->options);
+  snprintf(source->options + length, sizeof source->options - length, format, value);
+}
+
+static void add_options(closs_source *source, const closs_program_spec *spec, bool fp64) {
+  const closs_variant_info *variant = closs_variant_at(spec->variant);
+  strcpy(source->options, "-cl-std=CL1.2");
+  if (variant->arithmetic == CLOSS_F64) {
+    add_option(source, " -DCLOSS_DOUBLE", 0);
+  }
+  if (fp64) {
+    add_option(source, " -DCLOSS_FP64", 0);
+  }
+  if (variant->contiguous) {
+    add_option(source, " -DCLOSS_STORAGE=%u", (unsigned)variant->storage);
+  }
+  if (variant->complex_operands) {
+    add_option(source, " -DCLOSS_COMPLEX", 0);
+  }
+  if (variant->index_bits == 64) {
+    add_option(source, " -DCLOSS_WIDE", 0);
+  }
+  if (spec->bodies & CLOSS_BODY_COLUMNS) {
+    add_option(source, " -DCLOSS_HAS_COLUMNS", 0);
+  }
+  if (spec->flags != CLOSS_ANY) {
+    add_option(source, " -DCLOSS_FLAGS=%uu", (unsigned)spec->flags);
+  }
+}
+
+void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *source) {
+  memset(source, 0, sizeof *source);
+  add_options(source, spec, fp64);
+  add_part(source, "flags.h");
+  add_part(source, "prelude.cl");
+  if (spec->bodies & CLOSS_BODY_PROBE) {
+    add_part(source, "probe.cl");
+    return;
+  }
+  char loss_file[64];
+  snprintf(loss_file, sizeof loss_file, "losses/%s.cl", closs_loss_by_id(spec->loss)->name);
+  bool contiguous = closs_variant_at(spec->variant)->contiguous;
+  add_part(source, "sum.cl");
+  add_part(source, "tiles.cl");
+  add_part(source, loss_file);
+  if (!contiguous || (spec->bodies & CLOSS_BODY_COLUMNS)) {
+    add_part(source, "access/strided.cl");
+  }
+  if (contiguous) {
+    add_part(source, "access/contiguous.cl");
+  }
+  add_part(source, "result.cl");
+  static const struct {
+    uint32_t body;
+    const char *file;
+  } bodies[] = {
+      {CLOSS_BODY_PASS, "pass.cl"},
+      {CLOSS_BODY_COLUMNS, "columns.cl"},
+      {CLOSS_BODY_MERGE, "merge.cl"},
+      {CLOSS_BODY_EXTEND, "extend.cl"},
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+    if (spec->bodies & bodies[i].body) {
+      add_part(source, bodies[i].file);
+    }
+  }
+}

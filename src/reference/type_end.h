@@ -1,0 +1,21 @@
+/* Ends what type_f32.h or type_f64.h began. */
+#undef T
+#undef ARITHMETIC
+#undef BITS
+#undef NAME
+#undef PAIR
+#undef NORMAL
+#undef SUM
+#undef ELEMENT
+#undef PARAMETERS
+#undef JOB
+#undef ABSOLUTE
+#undef FRACTION_BITS
+#undef BIAS
+#undef SPLIT_BITS
+#undef SMALL_FIELD
+#undef SMALL_SCALE
+#undef SMALL_EXPONENT
+#undef RECIPROCAL_SEED
+#undef ROOT_SEED
+#undef NEWTON_STEPS

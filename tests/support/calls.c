@@ -1,0 +1,137 @@
+#include "calls.h"
+
+#include <string.h>
+
+#include "harness.h"
+
+static test_calls calls;
+
+/* Whether this call is to fail. */
+static bool fails(enum test_call call) {
+  if (++calls.total == calls.fail_at) return true;
+  ++calls.made[call];
+  return false;
+}
+
+static void count_event(cl_int code, const cl_event *event) {
+  calls.events += code == CL_SUCCESS && event;
+}
+
+/* A function that gives a status. */
+#define STATUS(name, parameters, arguments)                                                                            \
+  static cl_int CL_API_CALL counted_##name parameters {                                                                \
+    return fails(TEST_CALL_##name) ? CL_OUT_OF_RESOURCES : cl##name arguments;                                         \
+  }
+
+/* A function that gives an object, and a status in `code`. */
+#define OBJECT(name, type, parameters, arguments)                                                                      \
+  static type CL_API_CALL counted_##name parameters {                                                                  \
+    if (!fails(TEST_CALL_##name)) return cl##name arguments;                                                           \
+    if (code) *code = CL_OUT_OF_RESOURCES;                                                                             \
+    return NULL;                                                                                                       \
+  }
+
+/* A command, which may give an event as `event`. */
+#define COMMAND(name, parameters, arguments)                                                                           \
+  static cl_int CL_API_CALL counted_##name parameters {                                                                \
+    const cl_int code = fails(TEST_CALL_##name) ? CL_OUT_OF_RESOURCES : cl##name arguments;                            \
+    count_event(code, event);                                                                                          \
+    return code;                                                                                                       \
+  }
+
+/* A release, which never fails. */
+#define RELEASE(name, type)                                                                                            \
+  static cl_int CL_API_CALL counted_##name(type object) {                                                              \
+    ++calls.made[TEST_CALL_##name];                                                                                    \
+    return cl##name(object);                                                                                           \
+  }
+
+STATUS(GetPlatformInfo, (cl_platform_id a, cl_platform_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
+STATUS(GetDeviceInfo, (cl_device_id a, cl_device_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
+STATUS(GetContextInfo, (cl_context a, cl_context_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
+STATUS(GetCommandQueueInfo, (cl_command_queue a, cl_command_queue_info b, size_t c, void *d, size_t *e),
+       (a, b, c, d, e))
+STATUS(GetMemObjectInfo, (cl_mem a, cl_mem_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
+STATUS(GetProgramBuildInfo, (cl_program a, cl_device_id b, cl_program_build_info c, size_t d, void *e, size_t *f),
+       (a, b, c, d, e, f))
+STATUS(RetainContext, (cl_context a), (a))
+STATUS(RetainDevice, (cl_device_id a), (a))
+STATUS(BuildProgram,
+       (cl_program a, cl_uint b, const cl_device_id *c, const char *d, void(CL_CALLBACK *e)(cl_program, void *),
+        void *f),
+       (a, b, c, d, e, f))
+STATUS(SetKernelArg, (cl_kernel a, cl_uint b, size_t c, const void *d), (a, b, c, d))
+STATUS(WaitForEvents, (cl_uint a, const cl_event *b), (a, b))
+STATUS(Flush, (cl_command_queue a), (a))
+STATUS(Finish, (cl_command_queue a), (a))
+OBJECT(CreateCommandQueue, cl_command_queue,
+       (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code), (a, b, c, code))
+OBJECT(CreateBuffer, cl_mem, (cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code), (a, b, c, d, code))
+OBJECT(CreateProgramWithSource, cl_program, (cl_context a, cl_uint b, const char **c, const size_t *d, cl_int *code),
+       (a, b, c, d, code))
+OBJECT(CreateKernel, cl_kernel, (cl_program a, const char *b, cl_int *code), (a, b, code))
+COMMAND(EnqueueNDRangeKernel,
+        (cl_command_queue a, cl_kernel b, cl_uint c, const size_t *d, const size_t *e, const size_t *f, cl_uint g,
+         const cl_event *h, cl_event *event),
+        (a, b, c, d, e, f, g, h, event))
+COMMAND(EnqueueFillBuffer,
+        (cl_command_queue a, cl_mem b, const void *c, size_t d, size_t e, size_t f, cl_uint g, const cl_event *h,
+         cl_event *event),
+        (a, b, c, d, e, f, g, h, event))
+COMMAND(EnqueueReadBuffer,
+        (cl_command_queue a, cl_mem b, cl_bool c, size_t d, size_t e, void *f, cl_uint g, const cl_event *h,
+         cl_event *event),
+        (a, b, c, d, e, f, g, h, event))
+COMMAND(EnqueueWriteBuffer,
+        (cl_command_queue a, cl_mem b, cl_bool c, size_t d, size_t e, const void *f, cl_uint g, const cl_event *h,
+         cl_event *event),
+        (a, b, c, d, e, f, g, h, event))
+COMMAND(EnqueueMarkerWithWaitList, (cl_command_queue a, cl_uint b, const cl_event *c, cl_event *event),
+        (a, b, c, event))
+RELEASE(ReleaseContext, cl_context)
+RELEASE(ReleaseDevice, cl_device_id)
+RELEASE(ReleaseCommandQueue, cl_command_queue)
+RELEASE(ReleaseMemObject, cl_mem)
+RELEASE(ReleaseProgram, cl_program)
+RELEASE(ReleaseKernel, cl_kernel)
+RELEASE(ReleaseEvent, cl_event)
+
+static void *CL_API_CALL counted_EnqueueMapBuffer(cl_command_queue a, cl_mem b, cl_bool c, cl_map_flags d, size_t e,
+                                                  size_t f, cl_uint g, const cl_event *h, cl_event *event,
+                                                  cl_int *code) {
+  cl_int result = CL_OUT_OF_RESOURCES;
+  void *mapped = fails(TEST_CALL_EnqueueMapBuffer) ? NULL : clEnqueueMapBuffer(a, b, c, d, e, f, g, h, event, &result);
+  count_event(result, event);
+  if (code) *code = result;
+  return mapped;
+}
+
+/* Counted as made even where it fails: more than try it nobody can. */
+static cl_int CL_API_CALL counted_EnqueueUnmapMemObject(cl_command_queue a, cl_mem b, void *c, cl_uint d,
+                                                        const cl_event *e, cl_event *event) {
+  const bool failed = fails(TEST_CALL_EnqueueUnmapMemObject);
+  const cl_int code = failed ? CL_OUT_OF_RESOURCES : clEnqueueUnmapMemObject(a, b, c, d, e, event);
+  calls.made[TEST_CALL_EnqueueUnmapMemObject] += failed;
+  count_event(code, event);
+  return code;
+}
+
+const closs_opencl *test_calls_start(test_calls **out) {
+#define COUNTED(name) counted_##name,
+  static const closs_opencl table = {sizeof table, CLOSS_OPENCL_FUNCTIONS(COUNTED)};
+#undef COUNTED
+  memset(&calls, 0, sizeof calls);
+  *out = &calls;
+  return &table;
+}
+
+void test_calls_balance(const test_calls *c, unsigned events) {
+  assert_int_equal(c->made[TEST_CALL_RetainContext], c->made[TEST_CALL_ReleaseContext]);
+  assert_int_equal(c->made[TEST_CALL_RetainDevice], c->made[TEST_CALL_ReleaseDevice]);
+  assert_int_equal(c->made[TEST_CALL_CreateCommandQueue], c->made[TEST_CALL_ReleaseCommandQueue]);
+  assert_int_equal(c->made[TEST_CALL_CreateBuffer], c->made[TEST_CALL_ReleaseMemObject]);
+  assert_int_equal(c->made[TEST_CALL_CreateProgramWithSource], c->made[TEST_CALL_ReleaseProgram]);
+  assert_int_equal(c->made[TEST_CALL_CreateKernel], c->made[TEST_CALL_ReleaseKernel]);
+  assert_int_equal(c->made[TEST_CALL_EnqueueMapBuffer], c->made[TEST_CALL_EnqueueUnmapMemObject]);
+  assert_int_equal(c->events, c->made[TEST_CALL_ReleaseEvent] + events);
+}

@@ -1,0 +1,118 @@
+#include "device.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+enum { MAX_DEVICES = 16 };
+
+static bool holds(const char *text, const char *part) {
+  const size_t length = strlen(part);
+  for (; strlen(text) >= length; ++text) {
+    size_t i = 0;
+    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+      ++i;
+    if (i == length) return true;
+    if (*text == '\0') break;
+  }
+  return false;
+}
+
+/* Looks at one platform; true where one of its devices is the wanted one. */
+static bool search_platform(test_device *device, cl_platform_id platform, const char *wanted) {
+  cl_device_id ids[MAX_DEVICES];
+  cl_uint count = 0;
+  char platform_name[128] = "", device_name[120] = "";
+  if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &count) != CL_SUCCESS) return false;
+  clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name, platform_name, NULL);
+  for (cl_uint i = 0; i < count && i < MAX_DEVICES; ++i) {
+    clGetDeviceInfo(ids[i], CL_DEVICE_NAME, sizeof device_name, device_name, NULL);
+    snprintf(device->name, sizeof device->name, "%s: %s", platform_name, device_name);
+    if (holds(device->name, wanted)) {
+      device->platform = platform;
+      device->device = ids[i];
+      return true;
+    }
+  }
+  return false;
+}
+
+bool test_device_find(test_device *device) {
+  const char *wanted = getenv("CLOSS_TEST_DEVICE");
+  if (!wanted || !*wanted) wanted = "Portable Computing Language";
+  memset(device, 0, sizeof *device);
+
+  cl_platform_id platforms[MAX_DEVICES];
+  cl_uint count = 0;
+  if (clGetPlatformIDs(MAX_DEVICES, platforms, &count) != CL_SUCCESS) count = 0;
+  for (cl_uint i = 0; i < count && i < MAX_DEVICES && !device->device; ++i)
+    search_platform(device, platforms[i], wanted);
+  if (!device->device) {
+    fprintf(stderr, "no OpenCL device has \"%s\" in its platform's or its own name (%u platforms)\n", wanted,
+            (unsigned)count);
+    return false;
+  }
+
+  cl_device_fp_config doubles = 0;
+  clGetDeviceInfo(device->device, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof doubles, &doubles, NULL);
+  device->fp64 = doubles != 0;
+  cl_int code = CL_SUCCESS;
+  device->context = clCreateContext(NULL, 1, &device->device, NULL, NULL, &code);
+  if (device->context) device->queue = clCreateCommandQueue(device->context, device->device, 0, &code);
+  if (!device->queue) {
+    fprintf(stderr, "%s: no queue: %s\n", device->name, closs_opencl_error_name(code));
+    test_device_close(device);
+    return false;
+  }
+  return true;
+}
+
+void test_device_close(test_device *device) {
+  closs_context_destroy(device->closs);
+  if (device->queue) clReleaseCommandQueue(device->queue);
+  if (device->context) clReleaseContext(device->context);
+  memset(device, 0, sizeof *device);
+}
+
+int test_device_setup(void **state) {
+  static test_device device;
+  closs_error error;
+  if (!test_device_find(&device)) return -1;
+  if (closs_context_create(device.context, device.device, NULL, &device.closs, &error) != CLOSS_OK) {
+    fprintf(stderr, "%s: %s\n", device.name, error.text);
+    test_device_close(&device);
+    return -1;
+  }
+  printf("device: %s\n", device.name);
+  *state = &device;
+  return 0;
+}
+
+int test_device_teardown(void **state) {
+  test_device_close(*state);
+  return 0;
+}
+
+void test_cl(cl_int code, const char *what) {
+  if (code != CL_SUCCESS) fail_msg("%s: %s", what, closs_opencl_error_name(code));
+}
+
+cl_mem test_buffer(const test_device *device, size_t bytes, const void *content) {
+  cl_int code = CL_SUCCESS;
+  const cl_mem_flags copy = content ? CL_MEM_COPY_HOST_PTR : 0;
+  /* COPY_HOST_PTR reads through a void *, and never writes. */
+  union {
+    const void *in;
+    void *out;
+  } pointer = {content};
+  cl_mem buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE | copy, bytes, pointer.out, &code);
+  test_cl(code, "clCreateBuffer");
+  return buffer;
+}
+
+void test_read(const test_device *device, cl_mem buffer, size_t bytes, void *content) {
+  test_cl(clEnqueueReadBuffer(device->queue, buffer, CL_TRUE, 0, bytes, content, 0, NULL, NULL), "clEnqueueReadBuffer");
+}

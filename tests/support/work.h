@@ -1,0 +1,69 @@
+/* One computation, run by the reference and on the device, and compared byte for byte. */
+#ifndef TESTS_SUPPORT_WORK_H
+#define TESTS_SUPPORT_WORK_H
+
+#include "array.h"
+#include "device.h"
+
+enum test_slot {
+  TEST_INPUT,
+  TEST_TARGET,
+  TEST_WEIGHT,
+  TEST_UPSTREAM,
+  TEST_LOSS,
+  TEST_INPUT_GRADIENT,
+  TEST_TARGET_GRADIENT,
+  TEST_SLOTS
+};
+
+/*
+ * What is computed and on what. The tensors in options are taken from the arrays when it runs; a slot without an array
+ * is left out. Make it with test_work_make(), then change options and arrays at will.
+ */
+typedef struct test_work {
+  closs_plan_options options;
+  closs_parameter parameter;
+  double upstream_value;
+  test_array arrays[TEST_SLOTS]; /* as they are before the computation */
+} test_work;
+
+/* Operands of two tensors, filled with random values; outputs, layouts and the rest are the caller's. */
+test_work test_work_make(closs_loss loss, closs_reduction reduction, uint32_t outputs, const closs_tensor *input,
+                         const closs_tensor *target);
+
+/* The loss's parameter, where it has one. */
+void test_work_parameter(test_work *work, double value);
+
+/* Adds what is missing: contiguous arrays for the outputs, `shift` elements off. A gradient in place has none. */
+void test_work_outputs(test_work *work, size_t shift);
+
+void test_work_free(test_work *work);
+
+/* All arrays as a computation leaves them. A gradient in place is in its operand's slot. */
+typedef struct test_results {
+  test_array arrays[TEST_SLOTS];
+} test_results;
+
+closs_status test_work_reference(test_work *work, test_results *results, closs_error *error);
+closs_status test_work_device(const test_device *device, test_work *work, test_results *results, closs_error *error);
+/* By closs_compute(), on the arrays themselves. */
+closs_status test_work_compute(const test_device *device, test_work *work, test_results *results, closs_error *error);
+void test_results_free(test_results *results);
+
+/* The array where a slot's values are: for a gradient in place its operand's. */
+const test_array *test_result(const test_work *work, const test_results *results, enum test_slot slot);
+
+/* Fails the test unless both computations left every array, operands too, with the same bytes. */
+void test_results_same(const test_results *expected, const test_results *actual, const char *what);
+
+/*
+ * Runs both and compares every array, operands too: one status; same bytes; nothing written beside the outputs'
+ * elements; no -0 and no other NaN in the results. Where `keep` is not NULL it gets the results; test_results_free().
+ * Returns the status; f64 is refused, and nothing compared, on a device without fp64.
+ */
+closs_status test_work_compare(const test_device *device, test_work *work, const char *what, test_results *keep);
+
+/* Fails the test where a result lies outside the oracle's bounds. */
+void test_work_bounds(test_work *work, const test_results *results, const char *what);
+
+#endif

@@ -1,0 +1,163 @@
+/* closs loss: from the command line to what is asked of the library. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "literal.h"
+#include "loss_call.h"
+#include "number.h"
+
+/* The place of a text in a list that ends with NULL; -1 and a failure that shows the list where it is none of them. */
+static int choose(const char *option, const char *text, const char *const *list, struct failure *failure) {
+  char expected[256] = "";
+  for (int i = 0; list[i] != NULL; i++)
+    if (strcmp(list[i], text) == 0) return i;
+  for (int i = 0; list[i] != NULL; i++) {
+    if (i > 0) strcat(expected, list[i + 1] == NULL ? " or " : ", ");
+    strcat(expected, list[i]);
+  }
+  failure_set(failure, STATUS_USAGE, "%s: '%s'; expected %s", option, text, expected);
+  return -1;
+}
+
+static bool add_parameter(struct loss_call *call, const char *name, size_t length, const char *value,
+                          struct failure *failure) {
+  size_t count = call->options.parameter_count;
+  char *copy = calloc(length + 1, 1);
+  if (copy == NULL) return failure_set(failure, STATUS_FAILED, "--param: out of memory");
+  memcpy(copy, name, length);
+  call->parameter_names[count] = copy;
+  call->options.parameter_count++;
+  call->parameters[count].name = copy;
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(call->parameter_names[i], copy) == 0)
+      return failure_set(failure, STATUS_USAGE, "parameter %s: given twice", copy);
+  if (!number_parse(value, &call->parameters[count].value))
+    return failure_set(failure, STATUS_USAGE, "parameter %s: '%s' is no number", copy, value);
+  return true;
+}
+
+/* --param NAME=VALUE and --NAME VALUE; whether the loss has it is the library's to say. */
+static bool parse_parameters(struct loss_call *call, struct failure *failure) {
+  const struct arguments *arguments = call->arguments;
+  call->parameters = calloc(arguments->given_count + 1, sizeof *call->parameters);
+  call->parameter_names = calloc(arguments->given_count + 1, sizeof *call->parameter_names);
+  call->options.parameters = call->parameters;
+  if (call->parameters == NULL || call->parameter_names == NULL)
+    return failure_set(failure, STATUS_FAILED, "--param: out of memory");
+  for (size_t i = 0; i < arguments->given_count; i++) {
+    const struct option *option = arguments->given[i].option;
+    const char *value = arguments->given[i].value;
+    if (option->parameter) {
+      if (!add_parameter(call, option->name, strlen(option->name), value, failure)) return false;
+    } else if (strcmp(option->name, "param") == 0) {
+      const char *equals = strchr(value, '=');
+      if (equals == NULL) return failure_set(failure, STATUS_USAGE, "--param: '%s'; expected NAME=VALUE", value);
+      if (!add_parameter(call, value, (size_t)(equals - value), equals + 1, failure)) return false;
+    }
+  }
+  return true;
+}
+
+static bool parse_reduction(struct loss_call *call, struct failure *failure) {
+  static const char *const reductions[] = {"none", "mean", "sum", NULL}; /* in the order of closs_reduction */
+  static const char *const divisors[] = {"weights", "count", NULL};      /* of closs_mean_over */
+  const char *text = arguments_value(call->arguments, "reduction");
+  call->options.reduction = call->info->reduction;
+  if (text != NULL) {
+    int reduction = choose("--reduction", text, reductions, failure);
+    if (reduction < 0) return false;
+    call->options.reduction = (closs_reduction)reduction;
+  }
+  text = arguments_value(call->arguments, "mean-over");
+  if (text == NULL) return true;
+  int divisor = choose("--mean-over", text, divisors, failure);
+  if (divisor < 0) return false;
+  call->options.mean_over = (closs_mean_over)divisor;
+  if (call->options.reduction != CLOSS_MEAN)
+    return failure_set(failure, STATUS_USAGE, "--mean-over: no effect with --reduction %s",
+                       closs_reduction_name(call->options.reduction));
+  if (arguments_value(call->arguments, "weight") == NULL)
+    return failure_set(failure, STATUS_USAGE, "--mean-over: no effect without --weight");
+  return true;
+}
+
+static bool parse_schedule(struct loss_call *call, struct failure *failure) {
+  static const char *const schedules[] = {"auto", "lanes", "groups", NULL}; /* in the order of closs_schedule */
+  static const char *const later[] = {"work-group", "memory"};
+  const char *text = arguments_value(call->arguments, "schedule");
+  int schedule = text == NULL ? 0 : choose("--schedule", text, schedules, failure);
+  if (schedule < 0) return false;
+  call->options.schedule = (closs_schedule)schedule;
+  if (call->options.schedule == CLOSS_SCHEDULE_GROUPS)
+    return failure_set(failure, STATUS_USAGE, "--schedule: 'groups' comes in a later version; expected auto or lanes");
+  for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+    text = arguments_value(call->arguments, later[i]);
+    if (text != NULL)
+      return failure_set(failure, STATUS_USAGE, "--%s: '%s': this option comes in a later version", later[i], text);
+  }
+  return true;
+}
+
+static bool parse_dtype(struct loss_call *call, struct failure *failure) {
+  static const char *const names[] = {"f16", "bf16", "f32", "f64", "c64", "c128", NULL};
+  static const closs_dtype dtypes[] = {CLOSS_F16, CLOSS_BF16, CLOSS_F32, CLOSS_F64, CLOSS_C64, CLOSS_C128};
+  const char *text = arguments_value(call->arguments, "dtype");
+  int at = text == NULL ? 0 : choose("--dtype", text, names, failure);
+  if (at < 0) return false;
+  call->dtype = text == NULL ? (closs_dtype)0 : dtypes[at];
+  return true;
+}
+
+bool loss_call_parse(struct loss_call *call, const struct arguments *arguments, struct failure *failure) {
+  const closs_plan_options options = CLOSS_PLAN_OPTIONS_INIT;
+  call->arguments = arguments;
+  call->options = options;
+  if (arguments->operand_count != 3) {
+    if (arguments->operand_count > 3)
+      return failure_set(failure, STATUS_USAGE, "closs loss: unexpected '%s' behind LOSS INPUT TARGET",
+                         arguments->operands[3]);
+    return failure_set(failure, STATUS_USAGE, "closs loss: %zu operands; expected LOSS INPUT TARGET",
+                       arguments->operand_count);
+  }
+  call->info = closs_loss_by_name(arguments->operands[0]);
+  if (call->info == NULL)
+    return failure_set(failure, STATUS_USAGE, "LOSS: '%s' is no loss; see closs losses", arguments->operands[0]);
+  call->options.loss = call->info->loss;
+  if (arguments_value(arguments, "grad-input") != NULL) call->options.outputs |= CLOSS_OUTPUT_INPUT_GRADIENT;
+  if (arguments_value(arguments, "grad-target") != NULL) call->options.outputs |= CLOSS_OUTPUT_TARGET_GRADIENT;
+  if (arguments_value(arguments, "grad-output") != NULL && call->options.outputs == CLOSS_OUTPUT_LOSS)
+    return failure_set(failure, STATUS_USAGE, "--grad-output: no effect without --grad-input or --grad-target");
+  return parse_parameters(call, failure) && parse_reduction(call, failure) && parse_schedule(call, failure) &&
+         parse_dtype(call, failure);
+}
+
+/* Weights and upstream gradients take no part in the promotion of types: a value on the command line is read as
+ * double, and rounded to the type of the arithmetic. */
+static bool read_factor(struct operand *operand, const char *what, const char *text, const struct loss_call *call,
+                        bool *stdin_taken, struct failure *failure) {
+  closs_dtype common = closs_dtype_common(call->input.tensor.dtype, call->target.tensor.dtype);
+  if (!operand_read(operand, what, text, CLOSS_F64, stdin_taken, failure)) return false;
+  return !literal_is(text) || operand_convert(operand, closs_dtype_arithmetic(common), failure);
+}
+
+bool loss_call_read(struct loss_call *call, struct failure *failure) {
+  const struct arguments *arguments = call->arguments;
+  const char *weight = arguments_value(arguments, "weight");
+  const char *upstream = arguments_value(arguments, "grad-output");
+  bool taken = false;
+  if (!operand_read(&call->input, "INPUT", arguments->operands[1], CLOSS_F32, &taken, failure)) return false;
+  if (!operand_read(&call->target, "TARGET", arguments->operands[2], CLOSS_F32, &taken, failure)) return false;
+  if (call->dtype != 0 &&
+      !(operand_convert(&call->input, call->dtype, failure) && operand_convert(&call->target, call->dtype, failure)))
+    return false;
+  call->has_weight = weight != NULL;
+  if (weight != NULL && !read_factor(&call->weight, "--weight", weight, call, &taken, failure)) return false;
+  if (upstream != NULL && !number_parse(upstream, &call->arrays.upstream_value)) {
+    call->has_upstream_array = true;
+    if (!read_factor(&call->upstream, "--grad-output", upstream, call, &taken, failure)) return false;
+  }
+  if (arguments_value(arguments, "png") == NULL) return true;
+  const struct operand *other = !call->input.picture ? &call->input : &call->target;
+  return other->picture || failure_set(failure, STATUS_USAGE, "--png: %s '%.200s' is no .png picture; expected two",
+                                       other->what, other->text);
+}

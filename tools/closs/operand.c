@@ -1,0 +1,141 @@
+#include "operand.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "literal.h"
+#include "npy.h"
+#include "picture.h"
+
+static bool out_of_memory(const struct operand *operand, struct failure *failure) {
+  return failure_set(failure, STATUS_FAILED, "%s: '%.200s': out of memory", operand->what, operand->text);
+}
+
+static bool cannot_read(const struct operand *operand, struct failure *failure) {
+  return failure_set(failure, STATUS_USAGE, "%s: '%s' cannot be read: %s", operand->what, operand->text,
+                     strerror(errno));
+}
+
+/* Reads a stream (stdin, a pipe) to its end, into operand->memory. */
+static bool read_stream(struct operand *operand, int descriptor, size_t *size, struct failure *failure) {
+  size_t capacity = 0;
+  ssize_t got = 1;
+  for (*size = 0; got != 0; *size += got > 0 ? (size_t)got : 0) {
+    if (*size == capacity) {
+      capacity = capacity == 0 ? 65536 : capacity * 2;
+      void *memory = realloc(operand->memory, capacity);
+      if (memory == NULL) return out_of_memory(operand, failure);
+      operand->memory = memory;
+    }
+    got = read(descriptor, (char *)operand->memory + *size, capacity - *size);
+    if (got < 0 && errno != EINTR) return cannot_read(operand, failure);
+  }
+  return true;
+}
+
+/* Brings a file's bytes into memory: mapped, or where that can't be, read. */
+static bool load(struct operand *operand, void **bytes, size_t *size, struct failure *failure) {
+  bool standard_input = strcmp(operand->text, "-") == 0;
+  int descriptor = standard_input ? STDIN_FILENO : open(operand->text, O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+    cannot_read(operand, failure);
+  } else if (!standard_input && S_ISREG(status.st_mode) && status.st_size > 0) {
+    *size = (size_t)status.st_size;
+    /* Private and writable: bytes may be swapped in place without touching the file. */
+    void *map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
+    if (map == MAP_FAILED) {
+      cannot_read(operand, failure);
+    } else {
+      operand->map = *bytes = map;
+      operand->map_size = *size;
+    }
+  } else if (read_stream(operand, descriptor, size, failure)) {
+    *bytes = operand->memory;
+  }
+  if (descriptor >= 0 && !standard_input) close(descriptor);
+  return *bytes != NULL;
+}
+
+/* Puts the elements of an .npy file where the library can use them. */
+static bool place(struct operand *operand, const struct npy_header *header, char *bytes, struct failure *failure) {
+  bool complex_elements = header->tensor.dtype == CLOSS_C64 || header->tensor.dtype == CLOSS_C128;
+  size_t size = closs_dtype_size(header->tensor.dtype);
+  char *data = bytes + header->data_offset;
+  operand->tensor = header->tensor;
+  operand->data = data;
+  if ((uintptr_t)data % (complex_elements ? size / 2 : size) != 0 && header->data_bytes > 0) {
+    data = malloc(header->data_bytes);
+    if (data == NULL) return out_of_memory(operand, failure);
+    memcpy(data, operand->data, header->data_bytes);
+    free(operand->memory);
+    operand->data = operand->memory = data;
+  }
+  if (header->swapped) npy_swap(header->tensor.dtype, data, header->data_bytes / size);
+  return true;
+}
+
+static bool read_file(struct operand *operand, struct failure *failure) {
+  char name[1024];
+  void *bytes = NULL;
+  void *pixels = NULL;
+  size_t size = 0;
+  struct npy_header header;
+  snprintf(name, sizeof name, "%s: '%s'", operand->what, operand->text);
+  if (!load(operand, &bytes, &size, failure)) return false;
+  if (npy_is(bytes, size))
+    return npy_parse(name, bytes, size, &header, failure) && place(operand, &header, bytes, failure);
+  if (!picture_is(bytes, size))
+    return failure_set(failure, STATUS_USAGE, "%s is neither an .npy nor a .png file", name);
+  if (!picture_read(name, bytes, size, &operand->tensor, &pixels, failure)) return false;
+  free(operand->memory);
+  operand->data = operand->memory = pixels;
+  operand->picture = true;
+  return true;
+}
+
+bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal, bool *stdin_taken,
+                  struct failure *failure) {
+  *operand = (struct operand){.what = what, .text = text};
+  if (strcmp(text, "-") == 0) {
+    if (*stdin_taken) return failure_set(failure, STATUS_USAGE, "%s: '-' a second time; stdin is read once", what);
+    *stdin_taken = true;
+  } else if (literal_is(text)) {
+    if (!literal_read(what, text, literal, &operand->tensor, &operand->memory, failure)) return false;
+    operand->data = operand->memory;
+    return true;
+  }
+  return read_file(operand, failure);
+}
+
+bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure *failure) {
+  closs_error error;
+  /* Elements lie without gaps in C or Fortran order, so that strides stay as they are. */
+  size_t count = (size_t)closs_tensor_elements(&operand->tensor);
+  if (operand->tensor.dtype == dtype) return true;
+  void *data = malloc(count * closs_dtype_size(dtype) + 1);
+  if (data == NULL) return out_of_memory(operand, failure);
+  if (closs_convert(dtype, data, operand->tensor.dtype, operand->data, count, &error) != CLOSS_OK) {
+    free(data);
+    return failure_set(failure, STATUS_USAGE, "%s: '%.200s' is %s; --dtype %s would lose its imaginary part",
+                       operand->what, operand->text, closs_dtype_name(operand->tensor.dtype), closs_dtype_name(dtype));
+  }
+  free(operand->memory);
+  if (operand->map != NULL) munmap(operand->map, operand->map_size);
+  operand->map = NULL;
+  operand->data = operand->memory = data;
+  operand->tensor.dtype = dtype;
+  return true;
+}
+
+void operand_release(struct operand *operand) {
+  if (operand->map != NULL) munmap(operand->map, operand->map_size);
+  free(operand->memory);
+  *operand = (struct operand){.what = NULL};
+}

@@ -1,0 +1,32 @@
+/* An array that the command line names: a file, a list, a number, or stdin. */
+#ifndef PROGRAM_OPERAND_H
+#define PROGRAM_OPERAND_H
+
+#include "closs/types.h"
+#include "failure.h"
+
+struct operand {
+  const char *what; /* "INPUT", "--weight": begins error texts */
+  const char *text; /* as given */
+  closs_tensor tensor;
+  const void *data; /* the element of index (0, 0, ...) */
+  bool picture;     /* from a .png file */
+  void *memory;     /* from malloc(), or NULL */
+  void *map;        /* a mapped file, or NULL */
+  size_t map_size;
+};
+
+/*
+ * Reads an array. Files are mapped; elements in the host's byte order stay where they are.
+ * @param literal  the type of a list's or number's elements: f32 or f64
+ * @param stdin_taken  kept over all operands of a call: "-" may stand once
+ */
+bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal, bool *stdin_taken,
+                  struct failure *failure);
+
+/* Converts the elements to another type, each rounded once to nearest even. */
+bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure *failure);
+
+void operand_release(struct operand *operand);
+
+#endif

@@ -1,0 +1,214 @@
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "closs/loss.h"
+#include "literal.h"
+
+/* Commands that run kernels on a device of the user's choice. */
+#define RUN (COMMAND_LOSS | COMMAND_CHECK)
+
+static const struct option options[] = {
+    {"reduction", 0, COMMAND_LOSS, false, false, "R", "none, mean or sum (default: the loss's own)"},
+    {"param", 0, COMMAND_LOSS, true, false, "NAME=VALUE", "a parameter of the loss; also --NAME VALUE"},
+    {"weight", 0, COMMAND_LOSS, false, false, "W", "element weights, a file or a value, broadcast to the loss"},
+    {"mean-over", 0, COMMAND_LOSS, false, false, "M", "what a weighted mean divides by: weights (default) or count"},
+    {"grad-output", 0, COMMAND_LOSS, false, false, "G", "the upstream gradient, a file or a value (default: 1)"},
+    {"dtype", 0, COMMAND_LOSS, false, false, "T", "convert operands to f16, bf16, f32, f64, c64 or c128"},
+    {"output", 'o', COMMAND_LOSS, false, false, "FILE.npy", "write the loss there rather than print it"},
+    {"grad-input", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of INPUT there"},
+    {"grad-target", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of TARGET there"},
+    {"schedule", 0, COMMAND_LOSS, false, false, "S", "auto (default) or lanes; never changes a bit of a result"},
+    {"work-group", 0, COMMAND_LOSS, false, false, "N", NULL},
+    {"memory", 0, COMMAND_LOSS, false, false, "SIZE", NULL},
+    {"png", 0, COMMAND_LOSS, false, false, "FILE.png", "of two pictures: the unreduced loss as a grey picture"},
+    {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
+    {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
+    {"device", 0, RUN, false, false, "D",
+     "an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)"},
+    {"json", 0, COMMAND_ANY, false, false, NULL, "one object on one line in place of text"},
+    {"verbose", 'v', COMMAND_ANY, false, false, NULL, "the library's log on stderr"},
+    {"help", 0, COMMAND_ANY, false, false, NULL, "this text"},
+    {"version", 0, COMMAND_NONE, false, false, NULL, "the library's version"},
+};
+
+static const struct {
+  int command;
+  const char *name;
+  const char *operands;
+  const char *help;
+} commands[] = {
+    {COMMAND_DEVICES, "devices", "",
+     "lists the OpenCL devices: index, platform, device, version, profile, type, class"},
+    {COMMAND_LOSSES, "losses", "", "lists the losses, and their parameters with defaults and ranges"},
+    {COMMAND_LOSS, "loss", " LOSS INPUT TARGET", "computes a loss of two arrays, and its gradients"},
+    {COMMAND_CHECK, "check", "", "compares a device with the host reference and the published hashes"},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+/* The table above, and an option a parameter of the losses. */
+static bool make_table(struct arguments *arguments) {
+  const size_t fixed = sizeof options / sizeof options[0];
+  size_t most = fixed + closs_loss_count() * CLOSS_MAX_PARAMETERS;
+  arguments->options = calloc(most, sizeof *arguments->options);
+  if (arguments->options == NULL) return false;
+  memcpy(arguments->options, options, sizeof options);
+  size_t count = fixed;
+  for (size_t i = 0; i < closs_loss_count(); i++) {
+    const closs_loss_info *info = closs_loss_at(i);
+    for (size_t p = 0; p < info->parameter_count; p++) {
+      struct option option = {info->parameters[p].name, 0, COMMAND_LOSS, false, true, "VALUE", NULL};
+      bool known = false;
+      for (size_t k = 0; k < count; k++)
+        known = known || strcmp(arguments->options[k].name, option.name) == 0;
+      if (!known) arguments->options[count++] = option;
+    }
+  }
+  arguments->option_count = count;
+  return true;
+}
+
+static const struct option *find_option(const struct arguments *arguments, const char *name, size_t length) {
+  for (size_t i = 0; i < arguments->option_count; i++) {
+    const struct option *option = &arguments->options[i];
+    if (strlen(option->name) == length && memcmp(option->name, name, length) == 0) return option;
+  }
+  return NULL;
+}
+
+static const struct option *find_letter(const struct arguments *arguments, char letter) {
+  for (size_t i = 0; i < arguments->option_count; i++)
+    if (letter != 0 && arguments->options[i].letter == letter) return &arguments->options[i];
+  return NULL;
+}
+
+const char *arguments_value(const struct arguments *arguments, const char *name) {
+  for (size_t i = 0; i < arguments->given_count; i++)
+    if (strcmp(arguments->given[i].option->name, name) == 0) return arguments->given[i].value;
+  return NULL;
+}
+
+/* Takes the option at argv[*at], and its argument where it stands apart. */
+static bool take_option(struct arguments *arguments, int argc, char **argv, int *at, struct failure *failure) {
+  const char *text = argv[*at];
+  const struct option *option;
+  const char *value = NULL;
+  if (text[1] == '-') {
+    const char *equals = strchr(text, '=');
+    option = find_option(arguments, text + 2, equals == NULL ? strlen(text + 2) : (size_t)(equals - text) - 2);
+    if (equals != NULL) value = equals + 1;
+  } else {
+    option = find_letter(arguments, text[1]);
+    if (text[2] != 0) value = text + 2;
+  }
+  if (option == NULL) return failure_set(failure, STATUS_USAGE, "%s: unknown option; see closs --help", text);
+  if (option->argument == NULL && value != NULL)
+    return failure_set(failure, STATUS_USAGE, "%s: --%s takes no argument", text, option->name);
+  if (option->argument != NULL && value == NULL) {
+    if (*at + 1 >= argc)
+      return failure_set(failure, STATUS_USAGE, "--%s: needs an argument: %s", option->name, option->argument);
+    value = argv[++*at];
+  }
+  if (!option->repeatable && option->argument != NULL && arguments_value(arguments, option->name) != NULL)
+    return failure_set(failure, STATUS_USAGE, "--%s: given twice: '%s' and '%s'", option->name,
+                       arguments_value(arguments, option->name), value);
+  arguments->given[arguments->given_count++] = (struct given){option, value == NULL ? "" : value};
+  return true;
+}
+
+static bool find_command(struct arguments *arguments, struct failure *failure) {
+  arguments->command = COMMAND_NONE;
+  if (arguments->operand_count == 0) return true;
+  arguments->command_name = arguments->operands[0];
+  arguments->operands++;
+  arguments->operand_count--;
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(commands[i].name, arguments->command_name) == 0) arguments->command = commands[i].command;
+  if (arguments->command != COMMAND_NONE) return true;
+  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected devices, losses, loss or check",
+                     arguments->command_name);
+}
+
+static bool check_options(const struct arguments *arguments, struct failure *failure) {
+  for (size_t i = 0; i < arguments->given_count; i++) {
+    const struct option *option = arguments->given[i].option;
+    if ((option->commands & arguments->command) != 0) continue;
+    if (arguments->command == COMMAND_NONE)
+      return failure_set(failure, STATUS_USAGE, "--%s: without a command; see closs --help", option->name);
+    return failure_set(failure, STATUS_USAGE, "--%s: no option of closs %s; see closs %s --help", option->name,
+                       arguments->command_name, arguments->command_name);
+  }
+  return true;
+}
+
+bool arguments_read(struct arguments *arguments, int argc, char **argv, struct failure *failure) {
+  *arguments = (struct arguments){.command = COMMAND_NONE};
+  arguments->given = calloc((size_t)argc + 1, sizeof *arguments->given);
+  const char **operands = calloc((size_t)argc + 1, sizeof *operands);
+  arguments->operands = operands;
+  if (arguments->given == NULL || operands == NULL || !make_table(arguments))
+    return failure_set(failure, STATUS_FAILED, "out of memory");
+  bool options_end = false;
+  /* An option that fails does not end the reading: whether --json is there decides how the failure is told. */
+  for (int at = 1; at < argc; at++) {
+    const char *text = argv[at];
+    bool dash = text[0] == '-' && text[1] != 0;
+    if (options_end || !dash || (text[1] != '-' && literal_is(text))) {
+      operands[arguments->operand_count++] = text;
+    } else if (strcmp(text, "--") == 0) {
+      options_end = true;
+    } else {
+      take_option(arguments, argc, argv, &at, failure);
+    }
+  }
+  arguments->json = arguments_value(arguments, "json") != NULL;
+  arguments->verbose = arguments_value(arguments, "verbose") != NULL;
+  return find_command(arguments, failure) && check_options(arguments, failure) && failure->status == 0;
+}
+
+void arguments_release(struct arguments *arguments) {
+  free(arguments->options);
+  free(arguments->given);
+  /* find_command() has stepped over the command's name. */
+  if (arguments->operands != NULL) free((void *)(arguments->operands - (arguments->command_name != NULL)));
+}
+
+static void help_options(const struct arguments *arguments, FILE *file) {
+  for (size_t i = 0; i < arguments->option_count; i++) {
+    const struct option *option = &arguments->options[i];
+    char left[64];
+    if (option->help == NULL || (option->commands & arguments->command) == 0) continue;
+    snprintf(left, sizeof left, "%s%.1s%s--%s%s%s", option->letter != 0 ? "-" : "", &option->letter,
+             option->letter != 0 ? ", " : "", option->name, option->argument != NULL ? " " : "",
+             option->argument != NULL ? option->argument : "");
+    fprintf(file, "  %-24s  %s\n", left, option->help);
+  }
+}
+
+static const char loss_help[] =
+    "\nINPUT, TARGET: an .npy file, a .png file, a list like '[[1, 2], [3, 4]]' or a number, or - for an .npy from\n"
+    "stdin. A file whose name is a number is written ./1. Shapes broadcast as NumPy's do.\n"
+    "The loss goes to stdout: reduced on one line, with reduction none one element a line. With --json:\n"
+    "  loss or values, bits, dtype, shape, reduction, device, schedule, program, elements, bytes, seconds\n";
+
+static const char exit_help[] =
+    "\nExit status: 0 done; 2 the command line or an input is wrong; 1 anything else failed;\n"
+    "130 interrupted. But for 0, no output file is written or changed.\n";
+
+void arguments_help(const struct arguments *arguments, FILE *file) {
+  if (arguments->command == COMMAND_NONE) fputs("usage: closs COMMAND [options]\n\nCommands:\n", file);
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    if (arguments->command == COMMAND_NONE) {
+      fprintf(file, "  %-24s  %s\n", commands[i].name, commands[i].help);
+    } else if (commands[i].command == arguments->command) {
+      fprintf(file, "usage: closs %s%s [options]\n\n%s: %s.\n", commands[i].name, commands[i].operands,
+              commands[i].name, commands[i].help);
+    }
+  }
+  fputs("\nOptions:\n", file);
+  help_options(arguments, file);
+  if (arguments->command == COMMAND_NONE) fputs("\ncloss COMMAND --help says more of each.\n", file);
+  if (arguments->command == COMMAND_LOSS) fputs(loss_help, file);
+  fputs(exit_help, file);
+}

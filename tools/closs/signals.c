@@ -1,0 +1,75 @@
+#include "signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "failure.h"
+
+enum { MOST_FILES = 8 };
+
+/* A handler has nothing but static memory to look at. */
+static _Atomic(char *) files[MOST_FILES];
+static atomic_flag ending = ATOMIC_FLAG_INIT;
+static bool say_json;
+
+static void say(const char *text) {
+  ssize_t written = write(STDERR_FILENO, text, strlen(text));
+  (void)written; /* nobody is left to be told */
+}
+
+static void on_signal(int number) {
+  /* Another thread may be here already, or the files are being put in place, which is soon done. */
+  if (atomic_flag_test_and_set(&ending) && number != SIGBUS) return;
+  for (int i = 0; i < MOST_FILES; i++) {
+    char *path = atomic_load(&files[i]);
+    if (path != NULL) unlink(path);
+  }
+  if (number == SIGBUS) {
+    say(say_json ? "{\"error\": \"an input file: shortened while it was read\", \"status\": 2}\n"
+                 : "closs: an input file: shortened while it was read\n");
+    _exit(STATUS_USAGE);
+  }
+  say(say_json ? "{\"error\": \"interrupted\", \"status\": 130}\n" : "closs: interrupted\n");
+  _exit(STATUS_STOPPED);
+}
+
+void signals_install(bool json) {
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGBUS};
+  struct sigaction action = {.sa_handler = on_signal};
+  say_json = json;
+  sigfillset(&action.sa_mask);
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    struct sigaction before;
+    /* What the caller ignores (nohup, a shell's background job) stays ignored. */
+    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+  }
+  signal(SIGPIPE, SIG_IGN);
+}
+
+int signals_make_temporary(char *path) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int descriptor = mkstemp(path);
+  for (int i = 0; descriptor >= 0 && i < MOST_FILES; i++) {
+    char *none = NULL;
+    if (atomic_compare_exchange_strong(&files[i], &none, path)) break;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return descriptor;
+}
+
+void signals_forget(const char *path) {
+  for (int i = 0; i < MOST_FILES; i++)
+    if (atomic_load(&files[i]) == path) atomic_store(&files[i], NULL);
+}
+
+void signals_finish(void) {
+  if (atomic_flag_test_and_set(&ending))
+    for (;;)
+      pause(); /* a handler on another thread is about to end the program */
+}
