@@ -276,16 +276,22 @@ __kernel void closs_pass(__global const uchar *input, __global const uchar *targ
 #ifndef CLOSS_STORAGE
     closs_walk walk = closs_walk_start(layout, CLOSS_SPACE_TERMS, (closs_unsigned_index)(chunk_term + begin));
 #endif
-    for (uint row = begin / CLOSS_LANES * CLOSS_LANES; row < stop; row += CLOSS_LANES) {
-      const uint low = max(begin, row) - row;
-      const uint high = min(stop - row, CLOSS_LANES);
+    uint at = begin;
+    while (at < stop) {
 #ifdef CLOSS_STORAGE
-      if (high - low == CLOSS_LANES) {
-        closs_full_row(&terms, &arrays, chunk_term + row, streams, &lanes);
-        continue;
+      if (at % CLOSS_LANES == 0) {
+        for (; at + CLOSS_LANES <= stop; at += CLOSS_LANES) {
+          closs_full_row(&terms, &arrays, chunk_term + at, streams, &lanes);
+        }
+        if (at == stop) {
+          break;
+        }
       }
 #endif
-      closs_tile_row(&terms, &arrays, chunk_term + row + low, low, high, &lanes CLOSS_WALK_ARGUMENTS);
+      const uint row = at / CLOSS_LANES * CLOSS_LANES;
+      const uint high = min(stop - row, CLOSS_LANES);
+      closs_tile_row(&terms, &arrays, chunk_term + at, at - row, high, &lanes CLOSS_WALK_ARGUMENTS);
+      at = row + high;
     }
     if (!(flags & CLOSS_FLAG_SUM)) {
       continue;

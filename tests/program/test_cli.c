@@ -476,7 +476,6 @@ static void all_or_nothing(void **state) {
       {"closs loss l1 '[1, 2]' '[1, 2, 3]' -o a", 2, "target: "},
       {"closs loss huber 1 2 --delta 0 -o a", 2, "delta"},
       {"closs loss l1 1 2 -o a --device nonesuch", 2, "--device"},
-      {"(ulimit -f 0; trap '' XFSZ; closs loss l1 1 2 -o a)", 1, "--output: 'a' cannot be written: File too large"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char command[256];
@@ -496,7 +495,7 @@ static void closed_pipe(void **state) {
   (void)state;
   assert_int_equal(
       run("{ closs loss l1 $DATA/china.png 0 --reduction none; echo $? > status; } | head -n 1; cat status"), 0);
-  assert_string_equal(run_out, "0.6784314\n1\n");
+  assert_string_equal(run_out, "0.2509804\n1\n");
   assert_string_equal(run_err, "closs: standard output: cannot be written: Broken pipe\n");
 }
 
@@ -505,8 +504,8 @@ static void interrupted(void **state) {
   (void)state;
   assert_run("mkfifo p; echo old > a\n"
              "\"$CLOSS_PROGRAM\" loss l1 1 2 -o a --grad-input p & pid=$!\n"
-             "while ! ls .closs-* > list 2> errors || test \"$(wc -c < .closs-*)\" -lt 132; do sleep 0.05; done\n"
-             "rm list errors; kill -TERM $pid; wait $pid; echo $?; cat a",
+             "while test $(cat .closs-* 2> /dev/null | wc -c) -lt 132; do sleep 0.05; done\n"
+             "kill -TERM $pid; wait $pid; echo $?; cat a",
              0, "130\nold\n");
   assert_string_equal(run_err, "closs: interrupted\n");
   assert_files("a p");
