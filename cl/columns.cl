@@ -14,22 +14,22 @@ CLOSS_INLINE void closs_slopes(uint flags, closs_real p, closs_real r, closs_til
                           &tiles[CLOSS_TILE_X].lane[j], &tiles[CLOSS_TILE_X_IMAGINARY].lane[j]);
   }
 #else
-  for (uint v = 0; v < CLOSS_VECTORS; v++) {
-    closs_vector value, slope;
-    closs_element(tiles[CLOSS_TILE_X].vector[v] - tiles[CLOSS_TILE_Y].vector[v], p, r, &value, &slope);
-    tiles[CLOSS_TILE_X].vector[v] = slope;
+  for (uint v = 0; v < CLOSS_VALUES; v++) {
+    closs_value value, slope;
+    closs_element(tiles[CLOSS_TILE_X].value[v] - tiles[CLOSS_TILE_Y].value[v], p, r, &value, &slope);
+    tiles[CLOSS_TILE_X].value[v] = slope;
   }
 #endif
   for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
-    for (uint v = 0; v < CLOSS_VECTORS; v++) {
-      closs_vector term = tiles[4u * part].vector[v];
+    for (uint v = 0; v < CLOSS_VALUES; v++) {
+      closs_value term = tiles[4u * part].value[v];
       if (flags & (CLOSS_FLAG_WEIGHT_ARRAY | CLOSS_FLAG_WEIGHT_SCALAR)) {
-        term = term * tiles[CLOSS_TILE_W].vector[v];
+        term = term * tiles[CLOSS_TILE_W].value[v];
       }
       if (flags & CLOSS_FLAG_TERM_SCALED) {
-        term = term * tiles[CLOSS_TILE_K].vector[v];
+        term = term * tiles[CLOSS_TILE_K].value[v];
       }
-      tiles[4u * part].vector[v] = term;
+      tiles[4u * part].value[v] = term;
     }
     for (uint j = high; j < CLOSS_LANES; j++) {
       tiles[4u * part].lane[j] = 0;
@@ -98,8 +98,8 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
       }
       closs_slopes(flags, p, r, tiles, high);
       for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
-        for (uint v = 0; v < CLOSS_VECTORS; v++) {
-          closs_add(&lanes[part].s[v], &lanes[part].c[v], tiles[4u * part].vector[v]);
+        for (uint v = 0; v < CLOSS_VALUES; v++) {
+          closs_add(&lanes[part].s[v], &lanes[part].c[v], tiles[4u * part].value[v]);
         }
       }
       closs_walk_advance(layout, &walk, high);
@@ -121,9 +121,7 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
                                                                                         : CLOSS_SLOT_INPUT_GRADIENT),
                          part);
     } else {
-      __global closs_real *state = work + states_at + 2 * (((size_t)column * CLOSS_COMPONENTS + part) * items + item);
-      state[0] = sum.s;
-      state[1] = sum.c;
+      closs_store_pair(work + states_at, ((size_t)column * CLOSS_COMPONENTS + part) * items + item, sum);
     }
   }
 }

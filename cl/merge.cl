@@ -1,5 +1,5 @@
-/* Merges what the work-items of a pass or of a sum by columns left, and writes the result. A work-item a column and
- * component. */
+/* Merges what work-items or work-groups left of a pass or of a sum by columns, and writes the result: a work-item a
+ * column and component. */
 __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar *upstream, __global uchar *out,
                           __global const int *layout_buffer, uint upstream_low, uint upstream_high, uint out_low,
                           uint out_high, uint work_low, uint work_high, uint states_at, uint factor_at, uint columns,
@@ -15,12 +15,7 @@ __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar
   }
   __global closs_real *work = work_buffer + closs_offset(work_low, work_high);
   __global const closs_real *states = work + states_at + 2 * id * items;
-  closs_stack stack;
-  stack.top = 0;
-  for (uint item = 0; item < items; item++) {
-    closs_stack_push(&stack, item, closs_make_pair(states[2 * (size_t)item], states[2 * (size_t)item + 1]));
-  }
-  const closs_pair sum = closs_stack_fold(&stack);
+  const closs_pair sum = closs_merge_states(states, items);
   __global closs_real *factors = work + factor_at;
   const closs_pair factor = closs_mean_factor(flags, factors, factor_high, factor_low);
   size_t at = closs_offset(out_low, out_high);

@@ -1,12 +1,15 @@
 /*
- * What every kernel starts from: types, flags, loads and stores.
+ * What every kernel starts from: types, loads and stores.
  *
- * The program is one text: this file, a loss, sum.cl, an access, the bodies. Set by the host before it (see
- * src/program/source.c): CLOSS_DOUBLE          the arithmetic type T (closs_real) is double, else float CLOSS_FP64 the
- * device has double CLOSS_STORAGE         contiguous access: the closs_dtype of all arrays; not set: strided access
- * CLOSS_COMPLEX         an operand is complex
- * CLOSS_WIDE            strided access with 64-bit indices
- * CLOSS_FLAGS           a fixed value of pass.cl's argument `flags`; not set: the argument counts
+ * The program is one text, put together by src/program/source.c, with these options:
+ * - CLOSS_DOUBLE: the arithmetic type T (closs_real) is double, else float
+ * - CLOSS_FP64: the device has double
+ * - CLOSS_STORAGE: contiguous access, the closs_dtype of all arrays; not set: strided access
+ * - CLOSS_COMPLEX: an operand is complex
+ * - CLOSS_WIDE: strided access has 64-bit indices
+ * - CLOSS_GROUP: schedule groups, its work-group size, and CLOSS_GROUP_WIDTH, the lanes of a work-item: 1, 2 or 4; not
+ *   set: schedule lanes
+ * - CLOSS_FLAGS: a fixed value of pass.cl's argument `flags`; not set: the argument counts
  */
 #pragma OPENCL FP_CONTRACT OFF
 #ifdef CLOSS_FP64
@@ -17,16 +20,11 @@
 /* Loops over arrays whose body is large stay loops. */
 #define CLOSS_ROLLED __attribute__((opencl_unroll_hint(1)))
 
-/* The 64 lanes of the canonical sum, as vectors. */
+/* The canonical sum's numbers. */
 #define CLOSS_CHUNK 4096u
 #define CLOSS_LANES 64u
 #ifdef CLOSS_DOUBLE
-#define CLOSS_WIDTH 8u
 typedef double closs_real;
-typedef double8 closs_vector;
-typedef ulong8 closs_vector_bits;
-#define closs_as_vector as_double8
-#define closs_as_vector_bits as_ulong8
 #define CLOSS_SIGN 0x8000000000000000UL
 #define CLOSS_INFINITY_BITS 0x7ff0000000000000UL
 #define CLOSS_NAN_BITS 0x7ff8000000000000UL
@@ -34,12 +32,7 @@ typedef ulong closs_bits;
 #define closs_as_real as_double
 #define closs_as_bits as_ulong
 #else
-#define CLOSS_WIDTH 16u
 typedef float closs_real;
-typedef float16 closs_vector;
-typedef uint16 closs_vector_bits;
-#define closs_as_vector as_float16
-#define closs_as_vector_bits as_uint16
 #define CLOSS_SIGN 0x80000000u
 #define CLOSS_INFINITY_BITS 0x7f800000u
 #define CLOSS_NAN_BITS 0x7fc00000u
@@ -47,16 +40,45 @@ typedef uint closs_bits;
 #define closs_as_real as_float
 #define closs_as_bits as_uint
 #endif
-#define CLOSS_VECTORS (CLOSS_LANES / CLOSS_WIDTH)
 
 /* What a loss's function takes and gives: as many elements at once as a work-item does. */
-typedef closs_vector closs_value;
-#define CLOSS_VALUE(x) ((closs_vector)((closs_real)(x)))
+#define CLOSS_JOIN_EXPANDED(a, b) a##b
+#define CLOSS_JOIN(a, b) CLOSS_JOIN_EXPANDED(a, b)
+#ifdef CLOSS_GROUP
+#define CLOSS_VALUE_WIDTH CLOSS_GROUP_WIDTH
+#elif defined(CLOSS_DOUBLE)
+#define CLOSS_VALUE_WIDTH 8
+#else
+#define CLOSS_VALUE_WIDTH 16
+#endif
+#if CLOSS_VALUE_WIDTH == 1
+#define CLOSS_N
+#else
+#define CLOSS_N CLOSS_VALUE_WIDTH
+#endif
+#ifdef CLOSS_DOUBLE
+typedef CLOSS_JOIN(double, CLOSS_N) closs_value;
+typedef CLOSS_JOIN(ulong, CLOSS_N) closs_value_bits;
+#define closs_as_value CLOSS_JOIN(as_double, CLOSS_N)
+#define closs_as_value_bits CLOSS_JOIN(as_ulong, CLOSS_N)
+#else
+typedef CLOSS_JOIN(float, CLOSS_N) closs_value;
+typedef CLOSS_JOIN(uint, CLOSS_N) closs_value_bits;
+#define closs_as_value CLOSS_JOIN(as_float, CLOSS_N)
+#define closs_as_value_bits CLOSS_JOIN(as_uint, CLOSS_N)
+#endif
+#define CLOSS_VALUE(x) ((closs_value)((closs_real)(x)))
 
-/* A row: one term of each lane. */
+/* The lanes that a work-item has at once, and a term of each. */
+#ifdef CLOSS_GROUP
+#define CLOSS_TILE_LANES CLOSS_VALUE_WIDTH
+#else
+#define CLOSS_TILE_LANES CLOSS_LANES
+#endif
+#define CLOSS_VALUES (CLOSS_TILE_LANES / CLOSS_VALUE_WIDTH)
 typedef union {
-  closs_real lane[CLOSS_LANES];
-  closs_vector vector[CLOSS_VECTORS];
+  closs_real lane[CLOSS_TILE_LANES];
+  closs_value value[CLOSS_VALUES];
 } closs_tile;
 
 /* Element types: the numbers of closs_dtype, four bits a slot in `types`. */
@@ -91,7 +113,8 @@ CLOSS_INLINE size_t closs_offset(uint low, uint high) {
 }
 
 /* f16 and bf16 to f32, for scalars and vectors of uint: exact, and without subnormal intermediates. */
-#define CLOSS_DEFINE_HALF(SUFFIX, UINT, FLOAT)                                                                         \
+#define CLOSS_DEFINE_HALF(SUFFIX, UINT, FLOAT) CLOSS_DEFINE_HALF_EXPANDED(SUFFIX, UINT, FLOAT)
+#define CLOSS_DEFINE_HALF_EXPANDED(SUFFIX, UINT, FLOAT)                                                                \
   CLOSS_INLINE FLOAT closs_from_f16##SUFFIX(UINT h) {                                                                  \
     UINT a = (h & 0x7fffu) << 13;                                                                                      \
     UINT normal = a + 0x38000000u;                                                                                     \
@@ -119,7 +142,7 @@ CLOSS_INLINE size_t closs_offset(uint low, uint high) {
   }
 CLOSS_DEFINE_HALF(, uint, float)
 #if !defined(CLOSS_DOUBLE) && defined(CLOSS_STORAGE)
-CLOSS_DEFINE_HALF(_vector, uint16, float16)
+CLOSS_DEFINE_HALF(_value, CLOSS_JOIN(uint, CLOSS_N), CLOSS_JOIN(float, CLOSS_N))
 #endif
 
 /* put: what is stored is the one NaN, never -0. */
@@ -129,10 +152,10 @@ CLOSS_INLINE closs_real closs_put(closs_real v) {
   return closs_as_real(u == CLOSS_SIGN ? 0u : u);
 }
 
-CLOSS_INLINE closs_vector closs_put_vector(closs_vector v) {
-  closs_vector_bits u = closs_as_vector_bits(v);
-  u = (u & ~CLOSS_SIGN) > (closs_vector_bits)(CLOSS_INFINITY_BITS) ? (closs_vector_bits)(CLOSS_NAN_BITS) : u;
-  return closs_as_vector(u == (closs_vector_bits)(CLOSS_SIGN) ? (closs_vector_bits)(0) : u);
+CLOSS_INLINE closs_value closs_put_value(closs_value v) {
+  closs_value_bits u = closs_as_value_bits(v);
+  u = (u & ~CLOSS_SIGN) > (closs_value_bits)(CLOSS_INFINITY_BITS) ? (closs_value_bits)(CLOSS_NAN_BITS) : u;
+  return closs_as_value(u == (closs_value_bits)(CLOSS_SIGN) ? (closs_value_bits)(0) : u);
 }
 
 /* 64-bit integers as two uints, to nearest even: no device integer is needed. */

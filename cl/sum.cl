@@ -5,50 +5,59 @@ typedef struct {
   closs_real c;
 } closs_pair;
 
-/* The lanes of a chunk. */
+/* The lanes of a chunk that a work-item has. */
 typedef struct {
-  closs_vector s[CLOSS_VECTORS];
-  closs_vector c[CLOSS_VECTORS];
+  closs_value s[CLOSS_VALUES];
+  closs_value c[CLOSS_VALUES];
 } closs_lanes;
 
 CLOSS_INLINE void closs_lanes_clear(closs_lanes *lanes) {
-  for (uint v = 0; v < CLOSS_VECTORS; v++) {
-    lanes->s[v] = (closs_vector)(0);
-    lanes->c[v] = (closs_vector)(0);
+  for (uint v = 0; v < CLOSS_VALUES; v++) {
+    lanes->s[v] = CLOSS_VALUE(0);
+    lanes->c[v] = CLOSS_VALUE(0);
   }
 }
 
 /* Lanes in memory: s and c of each, in turn. */
-CLOSS_INLINE void closs_load_lanes(closs_lanes *lanes, __global const closs_real *from) {
+CLOSS_INLINE void closs_load_lanes(closs_lanes *lanes, __global const closs_real *from, uint first_lane) {
   closs_tile s, c;
-  for (uint j = 0; j < CLOSS_LANES; j++) {
-    s.lane[j] = from[2u * j];
-    c.lane[j] = from[2u * j + 1u];
+  for (uint j = 0; j < CLOSS_TILE_LANES; j++) {
+    s.lane[j] = from[2u * (first_lane + j)];
+    c.lane[j] = from[2u * (first_lane + j) + 1u];
   }
-  for (uint v = 0; v < CLOSS_VECTORS; v++) {
-    lanes->s[v] = s.vector[v];
-    lanes->c[v] = c.vector[v];
+  for (uint v = 0; v < CLOSS_VALUES; v++) {
+    lanes->s[v] = s.value[v];
+    lanes->c[v] = c.value[v];
+  }
+}
+
+CLOSS_INLINE void closs_lanes_to_tiles(const closs_lanes *lanes, closs_tile *s, closs_tile *c) {
+  for (uint v = 0; v < CLOSS_VALUES; v++) {
+    s->value[v] = lanes->s[v];
+    c->value[v] = lanes->c[v];
   }
 }
 
 CLOSS_INLINE void closs_store_lanes(const closs_lanes *lanes, __global closs_real *to) {
   closs_tile s, c;
-  for (uint v = 0; v < CLOSS_VECTORS; v++) {
-    s.vector[v] = lanes->s[v];
-    c.vector[v] = lanes->c[v];
-  }
-  for (uint j = 0; j < CLOSS_LANES; j++) {
+  closs_lanes_to_tiles(lanes, &s, &c);
+  for (uint j = 0; j < CLOSS_TILE_LANES; j++) {
     to[2u * j] = s.lane[j];
     to[2u * j + 1u] = c.lane[j];
   }
 }
 
+CLOSS_INLINE void closs_store_pair(__global closs_real *pairs, size_t i, closs_pair pair) {
+  pairs[2 * i] = pair.s;
+  pairs[2 * i + 1] = pair.c;
+}
+
 /* (s, c) takes up a term. */
-CLOSS_INLINE void closs_add(closs_vector *s, closs_vector *c, closs_vector x) {
-  closs_vector a = *s;
-  closs_vector t = a + x;
-  closs_vector z = t - a;
-  closs_vector e = (a - (t - z)) + (x - z);
+CLOSS_INLINE void closs_add(closs_value *s, closs_value *c, closs_value x) {
+  closs_value a = *s;
+  closs_value t = a + x;
+  closs_value z = t - a;
+  closs_value e = (a - (t - z)) + (x - z);
   *s = t;
   *c = *c + e;
 }
@@ -63,11 +72,12 @@ CLOSS_INLINE void closs_add(closs_vector *s, closs_vector *c, closs_vector x) {
     *c = (*c + c2) + e;                                                                                                \
   }
 
+CLOSS_DEFINE_MERGE(closs_merge_1, closs_real)
+#ifndef CLOSS_GROUP
 #ifdef CLOSS_DOUBLE
 CLOSS_DEFINE_MERGE(closs_merge_8, double8)
 CLOSS_DEFINE_MERGE(closs_merge_4, double4)
 CLOSS_DEFINE_MERGE(closs_merge_2, double2)
-CLOSS_DEFINE_MERGE(closs_merge_1, double)
 #define closs_merge_vector closs_merge_8
 typedef double8 closs_real8;
 typedef double4 closs_real4;
@@ -77,23 +87,17 @@ CLOSS_DEFINE_MERGE(closs_merge_16, float16)
 CLOSS_DEFINE_MERGE(closs_merge_8, float8)
 CLOSS_DEFINE_MERGE(closs_merge_4, float4)
 CLOSS_DEFINE_MERGE(closs_merge_2, float2)
-CLOSS_DEFINE_MERGE(closs_merge_1, float)
 #define closs_merge_vector closs_merge_16
 typedef float8 closs_real8;
 typedef float4 closs_real4;
 typedef float2 closs_real2;
 #endif
 
-CLOSS_INLINE closs_pair closs_merge_pairs(closs_pair a, closs_pair b) {
-  closs_merge_1(&a.s, &a.c, b.s, b.c);
-  return a;
-}
-
 /* The 64 lanes to one pair: lane j takes lane j + h, h = 32, 16, ... 1. */
 CLOSS_INLINE closs_pair closs_merge_lanes(closs_lanes *lanes) {
-  closs_vector *s = lanes->s;
-  closs_vector *c = lanes->c;
-  for (uint h = CLOSS_VECTORS / 2; h > 0; h /= 2) {
+  closs_value *s = lanes->s;
+  closs_value *c = lanes->c;
+  for (uint h = CLOSS_VALUES / 2; h > 0; h /= 2) {
     for (uint v = 0; v < h; v++) {
       closs_merge_vector(&s[v], &c[v], s[v + h], c[v + h]);
     }
@@ -113,6 +117,19 @@ CLOSS_INLINE closs_pair closs_merge_lanes(closs_lanes *lanes) {
   p.c = c2.lo;
   closs_merge_1(&p.s, &p.c, s2.hi, c2.hi);
   return p;
+}
+#endif
+
+CLOSS_INLINE closs_pair closs_make_pair(closs_real s, closs_real c) {
+  closs_pair p;
+  p.s = s;
+  p.c = c;
+  return p;
+}
+
+CLOSS_INLINE closs_pair closs_merge_pairs(closs_pair a, closs_pair b) {
+  closs_merge_1(&a.s, &a.c, b.s, b.c);
+  return a;
 }
 
 /*
@@ -140,6 +157,16 @@ CLOSS_INLINE closs_pair closs_stack_fold(closs_stack *stack) {
     p = closs_merge_pairs(stack->block[i - 1u], p);
   }
   return p;
+}
+
+/* All of an array of pairs. */
+CLOSS_INLINE closs_pair closs_merge_states(__global const closs_real *states, uint items) {
+  closs_stack stack;
+  stack.top = 0;
+  for (uint i = 0; i < items; i++) {
+    closs_stack_push(&stack, i, closs_make_pair(states[2 * (size_t)i], states[2 * (size_t)i + 1]));
+  }
+  return closs_stack_fold(&stack);
 }
 
 CLOSS_INLINE bool closs_is_finite(closs_real v) {
@@ -192,13 +219,6 @@ CLOSS_INLINE closs_real closs_pair_times(closs_pair a, closs_pair factor) {
   closs_real e = closs_product_error(a.s, factor.s, p);
   closs_real k = a.s * factor.c + a.c * factor.s;
   return p + (e + k);
-}
-
-CLOSS_INLINE closs_pair closs_make_pair(closs_real s, closs_real c) {
-  closs_pair p;
-  p.s = s;
-  p.c = c;
-  return p;
 }
 
 CLOSS_INLINE closs_pair closs_two_sum(closs_real a, closs_real b) {

@@ -52,9 +52,9 @@ CLOSS_INLINE uint closs_operand_tiles(uint flags) {
 
 /* What tiles hold where nothing is read into them: weight w, upstream gradient k, and zeros. */
 CLOSS_INLINE void closs_clear_tiles(closs_tile *tiles, closs_real w, closs_real k) {
-  for (uint v = 0; v < CLOSS_VECTORS; v++) {
+  for (uint v = 0; v < CLOSS_VALUES; v++) {
     for (uint t = 0; t < CLOSS_TILES; t++) {
-      tiles[t].vector[v] = (closs_vector)(t == CLOSS_TILE_W ? w : t == CLOSS_TILE_K ? k : (closs_real)0);
+      tiles[t].value[v] = (closs_value)(t == CLOSS_TILE_W ? w : t == CLOSS_TILE_K ? k : (closs_real)0);
     }
   }
 }

@@ -63,7 +63,7 @@ build() {
     echo "$*" >"$folder/options"
   fi
   if ! ninja -C "$folder" >"$log" 2>&1; then
-    cat "$log" >&2
+    sed -n '/^FAILED/,$p' "$log" >&2
     rm -f "$log"
     fail "the build failed"
   fi

@@ -49,7 +49,7 @@ enum closs_gradient_mode {
 typedef enum closs_schedule {
   CLOSS_SCHEDULE_AUTO = 0,
   CLOSS_SCHEDULE_LANES = 1, /**< a work-item does whole chunks: CPUs, FPGAs */
-  CLOSS_SCHEDULE_GROUPS = 2 /**< a work-group does a chunk: GPUs. Not in this version: CLOSS_UNSUPPORTED */
+  CLOSS_SCHEDULE_GROUPS = 2 /**< a work-group does a chunk or several: GPUs */
 } closs_schedule;
 
 /**
@@ -77,18 +77,22 @@ typedef struct closs_plan_options {
   uint32_t target_gradient_mode;
   uint64_t total_terms; /**< 0: a plan of the whole. Else a plan of pieces of a sum of so many terms: see partial.h */
   closs_schedule schedule;
+  uint32_t work_group;   /**< schedule groups: the work-group size, a power of two from 1 to 1024; 0: chosen */
+  uint32_t vector_width; /**< schedule groups: neighbouring terms of a work-item, 1, 2 or 4; 0: chosen */
 } closs_plan_options;
 
 #define CLOSS_PLAN_OPTIONS_INIT                                                                                        \
   {                                                                                                                    \
     sizeof(closs_plan_options), (closs_loss)0, CLOSS_MEAN, NULL, 0, CLOSS_OUTPUT_LOSS, {(closs_dtype)0, 0, {0}, {0}},  \
         {(closs_dtype)0, 0, {0}, {0}}, NULL, CLOSS_MEAN_OVER_WEIGHTS, NULL, NULL, NULL, NULL, CLOSS_GRADIENT_WRITE,    \
-        CLOSS_GRADIENT_WRITE, 0, CLOSS_SCHEDULE_AUTO                                                                   \
+        CLOSS_GRADIENT_WRITE, 0, CLOSS_SCHEDULE_AUTO, 0, 0                                                             \
   }
 
 /**
- * Whether this computation is possible on a device, without side effects: what closs_plan_create() would return.
+ * Whether this computation is possible on a device, without side effects: nothing is allocated or compiled.
  * Thread-safe.
+ * @param context  NULL: asks for closs_reference(), which can do everything that is defined
+ * @return CLOSS_OK, or what closs_plan_create() would return for these options
  */
 CLOSS_API closs_status closs_loss_supported(const closs_context *context, const closs_plan_options *options,
                                             closs_error *error);
@@ -109,8 +113,8 @@ CLOSS_API void closs_plan_destroy(closs_plan *plan);
  * plan lives. */
 CLOSS_API const closs_tensor *closs_plan_loss(const closs_plan *plan);
 
-/** The layout of the gradient of the input: its type (an integer operand's is the common type), shape and the strides
- * that are written. */
+/** The layout of the gradient of the input: its type (an integer operand's is the common type, its real one where that
+ * is complex), shape and the strides that are written. */
 CLOSS_API const closs_tensor *closs_plan_input_gradient(const closs_plan *plan);
 
 /** The layout of the gradient of the target. */

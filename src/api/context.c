@@ -2,7 +2,6 @@
 
 #include "base/allocate.h"
 #include "base/error.h"
-#include "check/request.h"
 #include "device/context.h"
 #include "device/probe.h"
 #include "device/query.h"
@@ -127,10 +126,4 @@ closs_status closs_context_probe(closs_context *context, closs_device_class *dev
   if (device_class) *device_class = context->device_class;
   pthread_mutex_unlock(&context->mutex);
   return status;
-}
-
-/* Without a context the question is about the host reference, which can do everything. */
-closs_status closs_loss_supported(const closs_context *context, const closs_plan_options *options, closs_error *error) {
-  closs_request request;
-  return closs_check_options(options, context ? &context->caps : NULL, &request, error);
 }

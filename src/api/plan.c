@@ -5,6 +5,17 @@
 #include "enqueue/enqueue.h"
 #include "enqueue/prepare.h"
 
+closs_status closs_loss_supported(const closs_context *context, const closs_plan_options *options, closs_error *error) {
+  closs_request request;
+  closs_layout layout;
+  if (options == NULL) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "options: NULL");
+  }
+  closs_status status = closs_check_options(options, context != NULL ? &context->caps : NULL, &request, error);
+  return status != CLOSS_OK || context == NULL ? status
+                                               : closs_layout_make(options, &request, &context->caps, &layout, error);
+}
+
 closs_status closs_plan_create(closs_context *context, const closs_plan_options *options, closs_plan **plan,
                                closs_error *error) {
   if (plan == NULL) {
@@ -21,7 +32,7 @@ closs_status closs_plan_create(closs_context *context, const closs_plan_options 
   made->context = context;
   closs_status status = closs_check_options(options, &context->caps, &made->request, error);
   if (status == CLOSS_OK) {
-    status = closs_layout_make(&made->request, &context->caps, &made->layout, error);
+    status = closs_layout_make(options, &made->request, &context->caps, &made->layout, error);
   }
   if (status != CLOSS_OK) {
     closs_plan_destroy(made);
@@ -56,8 +67,7 @@ uint64_t closs_plan_terms(const closs_plan *plan) {
 }
 
 closs_schedule closs_plan_schedule(const closs_plan *plan) {
-  (void)plan; /* the one schedule there is */
-  return CLOSS_SCHEDULE_LANES;
+  return plan->layout.schedule;
 }
 
 closs_program_origin closs_plan_program(const closs_plan *plan) {

@@ -30,13 +30,15 @@ closs_status closs_check_choices(const closs_plan_options *options, closs_reques
                       (int)options->mean_over);
   if ((unsigned)options->schedule > CLOSS_SCHEDULE_GROUPS)
     return closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                      "schedule: %d is neither CLOSS_SCHEDULE_AUTO (0) nor CLOSS_SCHEDULE_LANES (1)",
+                      "schedule: %d is none of CLOSS_SCHEDULE_AUTO (0), CLOSS_SCHEDULE_LANES (1) and "
+                      "CLOSS_SCHEDULE_GROUPS (2)",
                       (int)options->schedule);
-  if (options->schedule == CLOSS_SCHEDULE_GROUPS)
-    return closs_fail(error, CLOSS_UNSUPPORTED,
-                      "schedule: CLOSS_SCHEDULE_GROUPS is not in closs %s; expected CLOSS_SCHEDULE_AUTO or "
-                      "CLOSS_SCHEDULE_LANES",
-                      CLOSS_VERSION);
+  if (options->work_group > 1024 || options->work_group & (options->work_group - 1))
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "work_group: %u, expected a power of two from 1 to 1024, or 0",
+                      (unsigned)options->work_group);
+  if (options->vector_width > 4 || options->vector_width == 3)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "vector_width: %u, expected 1, 2 or 4, or 0",
+                      (unsigned)options->vector_width);
   return CLOSS_OK;
 }
 

@@ -50,7 +50,7 @@ static closs_status launch_steps(closs_plan *plan, const closs_places *places, c
     cl_uint wait_count = closs_chain_wait(chain, &wait);
     cl_event *event = closs_chain_event(chain, i + 1 == plan->layout.step_count, &next);
     closs_status status =
-        closs_launch(plan, i, &step, places, closs_launch_items(&step), chain->queue, wait_count, wait, event, error);
+        closs_launch(plan, i, &step, places, closs_launch_groups(&step), chain->queue, wait_count, wait, event, error);
     if (status != CLOSS_OK) {
       return status;
     }

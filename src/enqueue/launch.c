@@ -156,7 +156,7 @@ void closs_places_scratch(const closs_plan *plan, closs_places *places) {
   places->upstream = 1.0;
 }
 
-size_t closs_launch_items(const closs_step *step) {
+size_t closs_launch_groups(const closs_step *step) {
   if (step->body == CLOSS_BODY_MERGE) {
     return (size_t)step->columns * step->components;
   }
@@ -164,7 +164,7 @@ size_t closs_launch_items(const closs_step *step) {
 }
 
 closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
-                          size_t items, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
+                          size_t groups, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
                           cl_event *event, closs_error *error) {
   binder b = {plan, &plan->kernels[index], 0, CL_SUCCESS};
   switch (step->body) {
@@ -184,9 +184,12 @@ closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *st
   if (b.code != CL_SUCCESS) {
     return closs_fail_opencl(error, b.code, "clSetKernelArg of a kernel's %u arguments", b.index);
   }
-  const size_t local = 1;
-  cl_int code =
-      plan->context->cl.EnqueueNDRangeKernel(queue, b.kernel->handle, 1, NULL, &items, &local, wait_count, wait, event);
-  return code == CL_SUCCESS ? CLOSS_OK
-                            : closs_fail_opencl(error, code, "clEnqueueNDRangeKernel of %zu work-items", items);
+  const size_t local = step->local;
+  const size_t global = groups * local;
+  cl_int code = plan->context->cl.EnqueueNDRangeKernel(queue, b.kernel->handle, 1, NULL, &global, &local, wait_count,
+                                                       wait, event);
+  return code == CL_SUCCESS
+             ? CLOSS_OK
+             : closs_fail_opencl(error, code, "clEnqueueNDRangeKernel of %zu work-items in groups of %zu", global,
+                                 local);
 }

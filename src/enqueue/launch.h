@@ -20,15 +20,15 @@ typedef struct closs_places {
 /* All memory is the plan's scratch buffer. */
 void closs_places_scratch(const closs_plan *plan, closs_places *places);
 
-/* How many work-items a launch has. */
-size_t closs_launch_items(const closs_step *step);
+/* How many work-groups a launch has. */
+size_t closs_launch_groups(const closs_step *step);
 
 /*
- * Sets the arguments of plan->layout.steps[index] that differ from the last launch's, and launches `items` work-items.
- * `step` is that step, its chunks as they are in this enqueue.
+ * Sets the arguments of plan->layout.steps[index] that differ from the last launch's, and launches `groups`
+ * work-groups. `step` is that step, its chunks as they are in this enqueue.
  */
 closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
-                          size_t items, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
+                          size_t groups, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
                           cl_event *event, closs_error *error);
 
 #endif

@@ -20,7 +20,7 @@ static void put_space(const closs_space *space, int64_t words[CLOSS_SPACE_WORDS]
 /* The layout arrays that kernels read, in the width of their indices. */
 static closs_status make_layouts(closs_plan *plan, closs_error *error) {
   const closs_opencl *cl = &plan->context->cl;
-  bool wide = closs_variant_at(plan->layout.program.variant)->index_bits == 64;
+  bool wide = closs_variant_at(plan->layout.programs[0].variant)->index_bits == 64;
   for (uint32_t i = 0; i < CLOSS_LAYOUTS; i++) {
     if (!plan->layout.has_layout[i]) {
       continue;
@@ -58,12 +58,20 @@ static const char *kernel_name(enum closs_body body) {
 }
 
 static closs_status make_kernels(closs_plan *plan, closs_error *error) {
-  cl_program program = NULL;
-  closs_status status = closs_program_get(plan->context, &plan->layout.program, &program, &plan->origin, error);
+  cl_program programs[CLOSS_MAX_PROGRAMS] = {NULL};
+  closs_status status = CLOSS_OK;
+  for (uint32_t i = 0; i < CLOSS_MAX_PROGRAMS && status == CLOSS_OK; i++) {
+    if (plan->layout.programs[i].bodies != 0) {
+      closs_program_origin origin = CLOSS_PROGRAM_NONE;
+      status = closs_program_get(plan->context, &plan->layout.programs[i], &programs[i], &origin, error);
+      /* Of two programs, the one that took longer to get. */
+      plan->origin = plan->origin == CLOSS_PROGRAM_COMPILED ? plan->origin : origin;
+    }
+  }
   for (uint32_t i = 0; i < plan->layout.step_count && status == CLOSS_OK; i++) {
     const char *name = kernel_name(plan->layout.steps[i].body);
     cl_int code = CL_SUCCESS;
-    plan->kernels[i].handle = plan->context->cl.CreateKernel(program, name, &code);
+    plan->kernels[i].handle = plan->context->cl.CreateKernel(programs[plan->layout.steps[i].program], name, &code);
     if (code != CL_SUCCESS) {
       plan->kernels[i].handle = NULL;
       status = closs_fail_opencl(error, code, "clCreateKernel of %s", name);

@@ -79,7 +79,7 @@ static closs_status choose_variant(const closs_request *request, const closs_cap
     }
     if (variant->contiguous ? is_contiguous(request, &layout->terms[0], variant->storage)
                             : variant->index_bits == bits) {
-      layout->program.variant = (closs_variant)i;
+      layout->programs[0].variant = (closs_variant)i;
       if (variant->index_bits == 64 && !caps->int64) {
         return closs_fail(error, CLOSS_UNSUPPORTED,
                           "operands: %llu terms with these strides need 64-bit indices, which the device lacks",
@@ -121,7 +121,7 @@ static void deal(closs_step *step, uint64_t terms, uint32_t least, uint32_t item
 }
 
 /* Takes place for the pairs of a step from the workspace. */
-static closs_status take_states(closs_layout *layout, closs_step *step, uint64_t *reals, closs_error *error) {
+static closs_status take_states(closs_step *step, uint64_t *reals, closs_error *error) {
   uint64_t pairs = (uint64_t)step->columns * step->components * step->items;
   step->states_at = (uint32_t)*reals;
   *reals += 2 * pairs;
@@ -129,26 +129,30 @@ static closs_status take_states(closs_layout *layout, closs_step *step, uint64_t
     return closs_fail(error, CLOSS_UNSUPPORTED, "workspace: %llu columns of sums need more than 2^32 numbers",
                       (unsigned long long)step->columns);
   }
-  (void)layout;
   return CLOSS_OK;
 }
 
-static closs_step *add_step(closs_layout *layout, enum closs_body body, uint32_t flags) {
+static closs_step *add_step(closs_layout *layout, uint32_t program, enum closs_body body, uint32_t flags) {
   closs_step *step = &layout->steps[layout->step_count++];
   memset(step, 0, sizeof *step);
   step->body = body;
+  step->program = program;
   step->flags = flags;
+  step->local = 1;
+  if (layout->programs[program].group != 0 && body == CLOSS_BODY_PASS) {
+    step->local = layout->programs[program].group;
+  }
   step->columns = 1;
   step->components = 1;
   step->out = CLOSS_SLOT_LOSS;
-  layout->program.bodies |= (uint32_t)body;
+  layout->programs[program].bodies |= (uint32_t)body;
   return step;
 }
 
 /* What work-items of `from` left becomes a result. */
 static void add_merge(closs_layout *layout, const closs_step *from, uint32_t flags) {
   closs_step copy = *from;
-  closs_step *step = add_step(layout, CLOSS_BODY_MERGE, flags);
+  closs_step *step = add_step(layout, copy.program, CLOSS_BODY_MERGE, flags);
   step->layout = copy.layout;
   step->columns = copy.columns;
   step->components = copy.components;
@@ -161,7 +165,7 @@ static closs_status add_weight_sum(const closs_request *request, const closs_tun
                                    uint64_t *reals, closs_error *error) {
   uint32_t flags = CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_WEIGHT | CLOSS_FLAG_RESULT_FACTOR |
                    (is_scalar(request, CLOSS_SLOT_WEIGHT) ? CLOSS_FLAG_WEIGHT_SCALAR : CLOSS_FLAG_WEIGHT_ARRAY);
-  closs_step *step = add_step(layout, CLOSS_BODY_PASS, flags);
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
   layout->factor_at = (uint32_t)*reals;
   *reals += 4;
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
@@ -169,7 +173,7 @@ static closs_status add_weight_sum(const closs_request *request, const closs_tun
     step->flags |= CLOSS_FLAG_FINISH;
     return CLOSS_OK;
   }
-  closs_status status = take_states(layout, step, reals, error);
+  closs_status status = take_states(step, reals, error);
   add_merge(layout, step, CLOSS_FLAG_RESULT_FACTOR);
   return status;
 }
@@ -195,7 +199,7 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
   }
   uint32_t flags = common_flags(request) | (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
                    (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
-  closs_step *step = add_step(layout, CLOSS_BODY_COLUMNS, flags);
+  closs_step *step = add_step(layout, layout->schedule == CLOSS_SCHEDULE_GROUPS ? 1 : 0, CLOSS_BODY_COLUMNS, flags);
   step->layout = index;
   step->columns = (uint32_t)columns;
   step->components = request->complex_operands ? 2 : 1;
@@ -208,7 +212,7 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
     step->flags |= CLOSS_FLAG_FINISH;
     return CLOSS_OK;
   }
-  return take_states(layout, step, reals, error);
+  return take_states(step, reals, error);
 }
 
 static bool streams(const closs_request *request, const closs_tuning *tuning) {
@@ -230,15 +234,17 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   if (!sum && !stores) {
     return CLOSS_OK;
   }
-  closs_step *step = add_step(layout, CLOSS_BODY_PASS, flags);
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
   if (request->total_terms != 0 && sum) {
     /* A piece keeps its chunks apart: a later piece may complete the blocks that they belong to. */
     step->flags |= CLOSS_FLAG_PIECE;
-    closs_layout_chunks(request->terms, CLOSS_CHUNK - 1, &step->chunks, &step->last);
-    step->items = step->chunks + 64; /* and the lanes of the last */
-    closs_status status = take_states(layout, step, reals, error);
-    step->items = step->chunks;
-    add_step(layout, CLOSS_BODY_EXTEND, 0)->states_at = step->states_at;
+    deal(step, request->terms + CLOSS_CHUNK - 1, 1, tuning->max_items);
+    uint32_t items = step->items;
+    step->items = step->chunks + 64; /* pairs: of chunks, and the lanes of the last */
+    closs_status status = take_states(step, reals, error);
+    step->items = items;
+    uint32_t states_at = step->states_at;
+    add_step(layout, 0, CLOSS_BODY_EXTEND, 0)->states_at = states_at;
     return status;
   }
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
@@ -249,28 +255,27 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
     step->flags |= CLOSS_FLAG_FINISH;
     return CLOSS_OK;
   }
-  closs_status status = take_states(layout, step, reals, error);
+  closs_status status = take_states(step, reals, error);
   add_merge(layout, step, common_flags(request));
   return status;
 }
 
-static closs_status add_steps(const closs_request *request, const closs_caps *caps, closs_layout *layout,
+static closs_status add_steps(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                               closs_error *error) {
-  const closs_tuning tuning = closs_tuning_for(caps);
   uint64_t reals = 0;
   closs_status status = CLOSS_OK;
   if (request->over_weights && request->total_terms == 0) {
-    status = add_weight_sum(request, &tuning, layout, &reals, error);
+    status = add_weight_sum(request, tuning, layout, &reals, error);
   }
   uint32_t first_columns = layout->step_count;
   for (uint32_t operand = 0; operand < 2 && status == CLOSS_OK; operand++) {
     if (wants_gradient(request, operand) && request->broadcast[operand]) {
-      status = add_columns(request, operand, &tuning, layout, &reals, error);
+      status = add_columns(request, operand, tuning, layout, &reals, error);
     }
   }
   uint32_t end_columns = layout->step_count;
   if (status == CLOSS_OK) {
-    status = add_pass(request, &tuning, layout, &reals, error);
+    status = add_pass(request, tuning, layout, &reals, error);
   }
   for (uint32_t i = first_columns; i < end_columns && status == CLOSS_OK; i++) {
     if (!(layout->steps[i].flags & CLOSS_FLAG_FINISH)) {
@@ -281,17 +286,62 @@ static closs_status add_steps(const closs_request *request, const closs_caps *ca
   return status;
 }
 
+/* The numbers of schedule groups: the caller's, or the table's brought within what the device has. */
+static closs_status choose_group(const closs_plan_options *options, const closs_request *request,
+                                 const closs_caps *caps, const closs_tuning *tuning, closs_program_spec *program,
+                                 closs_error *error) {
+  bool contiguous = closs_variant_at(program->variant)->contiguous;
+  if (options->vector_width > 1 && !contiguous) {
+    return closs_fail(error, CLOSS_UNSUPPORTED, "vector_width: %u, and strided operands have 1",
+                      (unsigned)options->vector_width);
+  }
+  program->width = options->vector_width != 0 ? options->vector_width : contiguous ? tuning->width : 1;
+  program->group = options->work_group != 0 ? options->work_group : tuning->group;
+  for (;;) {
+    uint64_t lanes = program->group * program->width > 64 ? program->group * program->width : 64;
+    uint64_t local = 2 * closs_dtype_size(request->arithmetic) * lanes;
+    if (program->group <= caps->max_work_group && local <= caps->local_memory) {
+      return CLOSS_OK;
+    }
+    if (options->work_group != 0 || program->group == 1) {
+      return closs_fail(
+          error, CLOSS_UNSUPPORTED,
+          "work_group: %u needs %llu bytes of local memory; the device has %llu, and work-groups up to %llu",
+          (unsigned)program->group, (unsigned long long)local, (unsigned long long)caps->local_memory,
+          (unsigned long long)caps->max_work_group);
+    }
+    program->group /= 2;
+  }
+}
+
+static closs_status choose_schedule(const closs_plan_options *options, const closs_request *request,
+                                    const closs_caps *caps, const closs_tuning *tuning, closs_layout *layout,
+                                    closs_error *error) {
+  layout->schedule = options->schedule != CLOSS_SCHEDULE_AUTO ? options->schedule : tuning->schedule;
+  layout->programs[1] = layout->programs[0];
+  if (layout->schedule == CLOSS_SCHEDULE_GROUPS) {
+    return choose_group(options, request, caps, tuning, &layout->programs[0], error);
+  }
+  if (options->work_group != 0 || options->vector_width != 0) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: %u, but the schedule is lanes, which has none",
+                      options->work_group != 0 ? "work_group" : "vector_width",
+                      (unsigned)(options->work_group != 0 ? options->work_group : options->vector_width));
+  }
+  return CLOSS_OK;
+}
+
 /*
  * Fixes the flags of the contiguous pass at compile time, which matters in cache (1.4 times at 2^16 elements). Strided
  * programs, and a program with two passes, take them as arguments.
  */
 static void specialise(closs_layout *layout) {
   uint32_t passes = 0;
-  layout->program.flags = CLOSS_ANY;
+  layout->programs[0].flags = CLOSS_ANY;
+  layout->programs[1].flags = CLOSS_ANY;
   for (uint32_t i = 0; i < layout->step_count; i++) {
     if (layout->steps[i].body == CLOSS_BODY_PASS) {
-      bool fixed = ++passes == 1 && closs_variant_at(layout->program.variant)->contiguous;
-      layout->program.flags = fixed ? layout->steps[i].flags : CLOSS_ANY;
+      bool fixed = ++passes == 1 && closs_variant_at(layout->programs[0].variant)->contiguous;
+      layout->programs[0].flags = fixed ? layout->steps[i].flags : CLOSS_ANY;
     }
   }
 }
@@ -319,8 +369,9 @@ static void set_numbers(const closs_request *request, closs_layout *layout) {
   layout->reciprocal = 1.0f / (float)request->parameters[0];
 }
 
-closs_status closs_layout_make(const closs_request *request, const closs_caps *caps, closs_layout *layout,
-                               closs_error *error) {
+closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
+                               closs_layout *layout, closs_error *error) {
+  const closs_tuning tuning = closs_tuning_for(caps);
   memset(layout, 0, sizeof *layout);
   if (request->terms == 0) {
     return CLOSS_OK;
@@ -331,15 +382,18 @@ closs_status closs_layout_make(const closs_request *request, const closs_caps *c
   }
   closs_space_of_terms(request, &layout->terms[0]);
   closs_space_collapse(&layout->terms[0], used);
-  layout->program.loss = request->info->loss;
+  layout->programs[0].loss = request->info->loss;
   closs_status status = choose_variant(request, caps, layout, error);
   if (status == CLOSS_OK) {
-    status = add_steps(request, caps, layout, error);
+    status = choose_schedule(options, request, caps, &tuning, layout, error);
+  }
+  if (status == CLOSS_OK) {
+    status = add_steps(request, &tuning, layout, error);
   }
   if (status != CLOSS_OK) {
     return status;
   }
-  layout->has_layout[0] = !closs_variant_at(layout->program.variant)->contiguous;
+  layout->has_layout[0] = !closs_variant_at(layout->programs[0].variant)->contiguous;
   layout->columns[0].rank = 1;
   layout->columns[0].size[0] = 1;
   specialise(layout);

@@ -13,16 +13,18 @@
 /* Layouts: of the pass, of the columns of the input, of the columns of the target. */
 #define CLOSS_LAYOUTS 3
 
-/* One launch. Work-items are columns * items, each with 2^span chunks of a column. */
+/* One launch: columns * items, each with 2^span chunks of a column. */
 typedef struct closs_step {
   enum closs_body body;
+  uint32_t program; /* index of the program that has the kernel */
   uint32_t flags;
   uint32_t layout;     /* index of the layout that the kernel reads */
   uint32_t columns;    /* 1 but for gradients of broadcast operands */
   uint32_t components; /* sums a column: 2 of complex gradients */
-  uint32_t items;
-  uint32_t chunks; /* of a column */
-  uint32_t last;   /* terms in the last chunk, 1 to 4096 */
+  uint32_t items;      /* work-items, or in schedule groups work-groups, a column */
+  uint32_t local;      /* the work-group size */
+  uint32_t chunks;     /* of a column */
+  uint32_t last;       /* terms in the last chunk, 1 to 4096 */
   uint32_t span;
   uint32_t states_at;  /* where items leave their pairs, in reals from the start of the workspace */
   enum closs_slot out; /* what a finished sum is written to */
@@ -31,8 +33,12 @@ typedef struct closs_step {
 /* Sum of weights, its merge, columns of either operand, the pass, and three merges. */
 #define CLOSS_MAX_STEPS 8
 
+/* The pass and its merge; sums by columns, which have schedule lanes always, where that is another. */
+#define CLOSS_MAX_PROGRAMS 2
+
 typedef struct closs_layout {
-  closs_program_spec program;
+  closs_schedule schedule;
+  closs_program_spec programs[CLOSS_MAX_PROGRAMS];
   closs_step steps[CLOSS_MAX_STEPS];
   uint32_t step_count; /* 0: there are no terms */
   uint32_t types;      /* of the slots, four bits each */
@@ -48,8 +54,8 @@ typedef struct closs_layout {
 } closs_layout;
 
 /* CLOSS_UNSUPPORTED where the device cannot index the arrays, or the workspace would be too large. */
-closs_status closs_layout_make(const closs_request *request, const closs_caps *caps, closs_layout *layout,
-                               closs_error *error);
+closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
+                               closs_layout *layout, closs_error *error);
 
 /* Chunks and last of a run of `terms` that begins at position `head` of a chunk. */
 void closs_layout_chunks(uint64_t terms, uint32_t head, uint32_t *chunks, uint32_t *last);

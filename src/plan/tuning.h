@@ -2,11 +2,15 @@
 #ifndef CLOSS_PLAN_TUNING_H
 #define CLOSS_PLAN_TUNING_H
 
+#include "closs/plan.h"
 #include "device/caps.h"
 
 typedef struct closs_tuning {
-  uint32_t single_chunks; /* up to so many chunks, one work-item does the whole sum in one launch */
-  uint32_t max_items;     /* beyond, chunks are dealt out to about so many work-items */
+  closs_schedule schedule;
+  uint32_t group;         /* schedule groups: work-group size */
+  uint32_t width;         /* schedule groups: lanes of a work-item, where operands are contiguous */
+  uint32_t single_chunks; /* up to so many chunks are one work-item's or work-group's: the whole sum in one launch */
+  uint32_t max_items;     /* beyond, chunks are dealt out to at most so many work-items or work-groups */
   uint64_t stream_bytes;  /* results of at least so many bytes are stored past the cache; 0: never */
 } closs_tuning;
 

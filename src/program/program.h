@@ -31,6 +31,8 @@ typedef struct closs_program_spec {
   closs_loss loss; /* 0 for the probe */
   uint32_t bodies; /* bits of closs_body */
   uint32_t flags;  /* pass.cl's flags fixed at compile time, or CLOSS_ANY */
+  uint32_t group;  /* schedule groups: the work-group size; 0: schedule lanes */
+  uint32_t width;  /* schedule groups: the lanes of a work-item */
 } closs_program_spec;
 
 typedef struct closs_programs closs_programs;

@@ -53,6 +53,10 @@ static void add_options(closs_source *source, const closs_program_spec *spec, bo
   if (spec->bodies & CLOSS_BODY_COLUMNS) {
     add_option(source, " -DCLOSS_HAS_COLUMNS", 0);
   }
+  if (spec->group != 0) {
+    add_option(source, " -DCLOSS_GROUP=%uu", (unsigned)spec->group);
+    add_option(source, " -DCLOSS_GROUP_WIDTH=%u", (unsigned)spec->width);
+  }
   if (spec->flags != CLOSS_ANY) {
     add_option(source, " -DCLOSS_FLAGS=%uu", (unsigned)spec->flags);
   }
@@ -80,6 +84,8 @@ void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *
     add_part(source, "access/contiguous.cl");
   }
   add_part(source, "result.cl");
+  add_part(source, "rows.cl");
+  add_part(source, spec->group != 0 ? "schedule/groups.cl" : "schedule/lanes.cl");
   static const struct {
     uint32_t body;
     const char *file;

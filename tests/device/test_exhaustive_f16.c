@@ -181,7 +181,7 @@ static void run_all(const test_device *device, closs_loss loss) {
       inputs[i] = (uint16_t)(first + i);
     run_rows(&s, inputs);
     if ((first + ROWS) % 4096 == 0) {
-      printf("%s: %u of %u inputs, each against every target\n", closs_loss_by_id(loss)->name, first + ROWS, TARGETS);
+      printf("%s: %u of %d inputs, each against every target\n", closs_loss_by_id(loss)->name, first + ROWS, TARGETS);
       fflush(stdout);
     }
   }

@@ -9,12 +9,13 @@
 const char *run_program;
 char run_out[1 << 16], run_err[1 << 16];
 
-static char folder[64];
+static char folder[64], program[4096];
 
 int run_start(void **state) {
   (void)state;
   strcpy(folder, "/tmp/closs-test-XXXXXX");
-  setenv("CLOSS_PROGRAM", run_program, 1);
+  if (program[0] == 0 && realpath(run_program, program) == NULL) return 1;
+  setenv("CLOSS_PROGRAM", program, 1);
   setenv("DATA", TEST_DATA, 1);
   unsetenv("CLOSS_DEVICE");
   unsetenv("CLOSS_BUNDLE");

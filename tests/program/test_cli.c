@@ -116,6 +116,12 @@ static void reductions(void **state) {
   assert_run("closs loss huber '[inf, 1]' 0", 0, "inf\n");
   assert_run("closs loss l1 1 2 --schedule lanes", 0, "1\n");
   assert_run("closs loss l1 1 2 --schedule auto", 0, "1\n");
+  assert_run("closs loss l1 1 2 --schedule groups", 0, "1\n");
+  assert_run("closs loss l1 1 2 --schedule=groups --work-group=64", 0, "1\n");
+  assert_error("closs loss l1 1 2 --schedule lanes --work-group 64", 2,
+               "work_group: 64, but the schedule is lanes, which has none");
+  assert_error("closs loss l1 1 2 --schedule groups --work-group 48", 2,
+               "--work-group: '48'; expected a power of two from 1 to 1024");
 }
 
 static void json(void **state) {
@@ -329,8 +335,6 @@ static void options_without_effect(void **state) {
 
 static void later_versions(void **state) {
   (void)state;
-  assert_error("closs loss l1 1 2 --schedule groups", 2, "--schedule: 'groups' comes in a later version");
-  assert_error("closs loss l1 1 2 --work-group 64", 2, "--work-group: '64': this option comes in a later version");
   assert_error("closs loss l1 1 2 --memory 64M", 2, "--memory: '64M': this option comes in a later version");
   assert_error("CLOSS_BUNDLE=x closs loss l1 1 2", 2, "$CLOSS_BUNDLE: 'x': bundles come in a later version");
   assert_error("CLOSS_BUNDLE=x closs check", 2, "$CLOSS_BUNDLE: 'x': bundles come in a later version");
@@ -504,11 +508,34 @@ static void interrupted(void **state) {
   (void)state;
   assert_run("mkfifo p; echo old > a\n"
              "\"$CLOSS_PROGRAM\" loss l1 1 2 -o a --grad-input p & pid=$!\n"
-             "while test $(cat .closs-* 2> /dev/null | wc -c) -lt 132; do sleep 0.05; done\n"
+             "while kill -0 $pid && test $(cat .closs-* 2> /dev/null | wc -c) -lt 132; do sleep 0.05; done\n"
              "kill -TERM $pid; wait $pid; echo $?; cat a",
              0, "130\nold\n");
   assert_string_equal(run_err, "closs: interrupted\n");
   assert_files("a p");
+}
+
+/* An input is cut short while the program waits for another. */
+static void shortened(void **state) {
+  (void)state;
+  const float one = 1;
+  put_npy("w.npy", "<f4", "False", "()", &one, 4);
+  assert_error("cp $DATA/china.npy big.npy; echo old > a\n"
+               "{ while ! grep -qs \"$PWD/big.npy\" /proc/[0-9]*/maps; do sleep 0.05; done; truncate -s 200 big.npy; "
+               "cat w.npy; } |"
+               " closs loss l1 big.npy 0 --weight - -o a",
+               2, "closs: an input file: shortened while it was read");
+  assert_run("cat a", 0, "old\n");
+  assert_files("a big.npy w.npy");
+}
+
+static void progress(void **state) {
+  (void)state;
+  assert_int_equal(
+      run("mkfifo p; { sleep 2.5; cat $DATA/china.npy; } > p & script -qec '\"$CLOSS_PROGRAM\" loss l1 p 0' /dev/null"),
+      0);
+  assert_non_null(strstr(run_out, "\rcloss: l1, 1 s\033[K\rcloss: l1, 2 s\033[K"));
+  assert_non_null(strstr(run_out, "\r\033[K0."));
 }
 
 static void verbose(void **state) {
@@ -546,6 +573,8 @@ int main(int argc, char **argv) {
       TEST(all_or_nothing),
       TEST(closed_pipe),
       TEST(interrupted),
+      TEST(shortened),
+      TEST(progress),
       TEST(verbose),
   };
   if (argc != 2) return 2;

@@ -42,6 +42,7 @@ static int complete(cover *c, unsigned *row) {
   int gained = 0;
   for (size_t i = 0; i < c->factors; ++i) {
     const size_t j = pick(c, i + 1);
+    order[i] = i;
     order[i] = order[j];
     order[j] = i;
   }
@@ -127,8 +128,9 @@ unsigned *test_pairwise(size_t factors, const unsigned *levels, test_allowed all
     close_pairs(&c, row);
     if (*rows == capacity) {
       capacity = capacity ? 2 * capacity : 256;
-      result = realloc(result, capacity * factors * sizeof *result);
-      assert_non_null(result);
+      unsigned *grown = realloc(result, capacity * factors * sizeof *result);
+      assert_non_null(grown);
+      result = grown;
     }
     memcpy(result + (*rows)++ * factors, row, factors * sizeof *row);
   }

@@ -33,11 +33,18 @@ static void choices(void **state) {
   options = usual();
   options.schedule = (closs_schedule)-1;
   refused(&options, CLOSS_INVALID_ARGUMENT,
-          "schedule: -1 is neither CLOSS_SCHEDULE_AUTO (0) nor CLOSS_SCHEDULE_LANES (1)");
+          "schedule: -1 is none of CLOSS_SCHEDULE_AUTO (0), CLOSS_SCHEDULE_LANES (1) and CLOSS_SCHEDULE_GROUPS (2)");
   options.schedule = CLOSS_SCHEDULE_GROUPS;
-  refused(&options, CLOSS_UNSUPPORTED,
-          "schedule: CLOSS_SCHEDULE_GROUPS is not in closs 0.1.0; expected CLOSS_SCHEDULE_AUTO or "
-          "CLOSS_SCHEDULE_LANES");
+  options.work_group = 96;
+  refused(&options, CLOSS_INVALID_ARGUMENT, "work_group: 96, expected a power of two from 1 to 1024, or 0");
+  options.work_group = 2048;
+  refused(&options, CLOSS_INVALID_ARGUMENT, "work_group: 2048, expected a power of two from 1 to 1024, or 0");
+  options.work_group = 64;
+  options.vector_width = 3;
+  refused(&options, CLOSS_INVALID_ARGUMENT, "vector_width: 3, expected 1, 2 or 4, or 0");
+  options.vector_width = 4;
+  accepted(&options);
+  options.work_group = options.vector_width = 0;
   options.schedule = CLOSS_SCHEDULE_LANES;
   (void)accepted(&options);
 }

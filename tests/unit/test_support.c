@@ -48,7 +48,7 @@ static void test_store_is_the_inverse_of_value(void **state) {
   for (size_t t = 0; t < TEST_COUNT(types); ++t)
     for (int i = 0; i < 20000; ++i) {
       unsigned char bits[8] = {0}, again[8] = {0};
-      test_fill(types[t], bits, 1, i % TEST_VALUES_COUNT, &stream);
+      test_fill(types[t], bits, 1, (test_values)(i % TEST_VALUES_COUNT), &stream);
       const double value = test_value(types[t], bits);
       test_store(types[t], again, value);
       if (!isnan(value))

@@ -1,5 +1,6 @@
 #include "check_case.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,12 +152,9 @@ static void draw_types(const struct check_group *group, uint64_t seed, closs_dty
   } else if (group->storage == CLOSS_F32) {
     *input = f32[first % 12];
     *target = f32[second % 12];
-  } else if (first % 2 == 0) { /* one operand has the common type, the other any that it takes */
-    *target = group->storage == CLOSS_F64   ? f64[second % 7]
-              : group->storage == CLOSS_C64 ? c64[second % 5]
-                                            : c128[second % 5];
-  } else {
-    *input = group->storage == CLOSS_F64   ? f64[second % 7]
+  } else { /* one operand has the common type, the other any that it takes */
+    closs_dtype *other = first % 2 == 0 ? target : input;
+    *other = group->storage == CLOSS_F64   ? f64[second % 7]
              : group->storage == CLOSS_C64 ? c64[second % 5]
                                            : c128[second % 5];
   }
@@ -265,7 +263,7 @@ static void lay_out_outputs(struct check_case *made, const struct check_group *g
 static void draw_parameter(struct check_case *made, const struct check_group *group, uint64_t seed) {
   const closs_parameter_info *info = &group->info->parameters[0];
   const double values[5] = {info->default_value, 0.5, info->minimum == 0 ? 0.0 : 2.0, 1.0 / 3,
-                            info->allows_infinity ? 1.0 / 0.0 : 3.0};
+                            info->allows_infinity ? INFINITY : 3.0};
   unsigned kind = draw(seed, DRAW_PARAMETER, 5);
   if (group->info->parameter_count == 0) return;
   made->parameter.name = info->name;

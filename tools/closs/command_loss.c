@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "loss_call.h"
+#include "progress.h"
 
 static bool open_outputs(struct loss_call *call, struct failure *failure) {
   const struct {
@@ -46,10 +47,13 @@ static void release(struct loss_call *call) {
 bool command_loss(const struct arguments *arguments, struct failure *failure) {
   const closs_arrays no_arrays = CLOSS_ARRAYS_INIT;
   struct loss_call call = {.arrays = no_arrays, .started = seconds_now()};
+  bool good = loss_call_parse(&call, arguments, failure);
+  if (good) progress_begin(call.info->name);
+  good = good && loss_call_read(&call, failure) && open_outputs(&call, failure) &&
+         device_open_chosen(arguments, &call.device, failure) && loss_call_compute(&call, failure) &&
+         outputs_write(&call.outputs, failure);
+  progress_end();
   /* stdout may be full as well: nothing is put in place before what is printed has been taken. */
-  bool good = loss_call_parse(&call, arguments, failure) && loss_call_read(&call, failure) &&
-              open_outputs(&call, failure) && device_open_chosen(arguments, &call.device, failure) &&
-              loss_call_compute(&call, failure) && outputs_write(&call.outputs, failure);
   if (good) loss_call_print(&call);
   good = good && print_end(failure) && outputs_commit(&call.outputs, failure);
   release(&call);

@@ -4,7 +4,6 @@
 
 #include "loss_call.h"
 #include "npy.h"
-#include "progress.h"
 
 double seconds_now(void) {
   struct timespec now;
@@ -106,10 +105,8 @@ bool loss_call_compute(struct loss_call *call, struct failure *failure) {
   call->arrays.target = call->target.data;
   call->arrays.weight = call->weight.data;
   call->arrays.upstream = call->upstream.data;
-  progress_begin("computing");
   bool good = loss_call_run(call, &call->options, &call->loss, failure) &&
               (call->picture == NULL || loss_call_picture(call, failure));
-  progress_end();
   return good && give(&call->loss, failure) && give(&call->input_gradient, failure) &&
          give(&call->target_gradient, failure);
 }

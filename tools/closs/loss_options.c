@@ -1,4 +1,5 @@
 /* closs loss: from the command line to what is asked of the library. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,21 +82,29 @@ static bool parse_reduction(struct loss_call *call, struct failure *failure) {
   return true;
 }
 
+/* A power of two; that it suits the schedule and the device is the library's to say. */
+static bool parse_work_group(struct loss_call *call, struct failure *failure) {
+  const char *text = arguments_value(call->arguments, "work-group");
+  if (text == NULL) return true;
+  char *end;
+  errno = 0;
+  unsigned long size = strtoul(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || size < 1 || size > 1024 || (size & (size - 1)) != 0)
+    return failure_set(failure, STATUS_USAGE, "--work-group: '%s'; expected a power of two from 1 to 1024", text);
+  call->options.work_group = (uint32_t)size;
+  return true;
+}
+
 static bool parse_schedule(struct loss_call *call, struct failure *failure) {
   static const char *const schedules[] = {"auto", "lanes", "groups", NULL}; /* in the order of closs_schedule */
-  static const char *const later[] = {"work-group", "memory"};
   const char *text = arguments_value(call->arguments, "schedule");
   int schedule = text == NULL ? 0 : choose("--schedule", text, schedules, failure);
   if (schedule < 0) return false;
   call->options.schedule = (closs_schedule)schedule;
-  if (call->options.schedule == CLOSS_SCHEDULE_GROUPS)
-    return failure_set(failure, STATUS_USAGE, "--schedule: 'groups' comes in a later version; expected auto or lanes");
-  for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-    text = arguments_value(call->arguments, later[i]);
-    if (text != NULL)
-      return failure_set(failure, STATUS_USAGE, "--%s: '%s': this option comes in a later version", later[i], text);
-  }
-  return true;
+  text = arguments_value(call->arguments, "memory");
+  if (text != NULL)
+    return failure_set(failure, STATUS_USAGE, "--memory: '%s': this option comes in a later version", text);
+  return parse_work_group(call, failure);
 }
 
 static bool parse_dtype(struct loss_call *call, struct failure *failure) {

@@ -19,13 +19,16 @@ static void *show(void *unused) {
   struct timespec wake;
   clock_gettime(CLOCK_REALTIME, &wake);
   pthread_mutex_lock(&line.mutex);
+  bool shown = false;
   for (int seconds = 1; !line.end; seconds++) {
     wake.tv_sec++;
     while (!line.end && pthread_cond_timedwait(&line.ended, &line.mutex, &wake) == 0)
       continue;
-    if (!line.end) fprintf(stderr, "\rcloss: %s, %d s\033[K", line.what, seconds);
+    if (line.end) break;
+    fprintf(stderr, "\rcloss: %s, %d s\033[K", line.what, seconds);
+    shown = true;
   }
-  fputs("\r\033[K", stderr);
+  if (shown) fputs("\r\033[K", stderr);
   pthread_mutex_unlock(&line.mutex);
   return NULL;
 }

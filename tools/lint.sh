@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Format, warnings of gcc and clang, clang-tidy and cppcheck, all as errors; and that OpenCL is called through the
+# context's table alone.
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+[ $# -eq 0 ] || fail "takes no arguments"
+require "${base_packages[@]}" "${test_packages[@]}" clang clang-format clang-tidy cppcheck
+
+mapfile -t sources < <(find include src tests tools \( -name '*.c' -o -name '*.h' \) | sort)
+clang-format --dry-run -Werror "${sources[@]}"
+
+CC=gcc build build/lint-gcc -Dwerror=true
+CC=clang build build/lint-clang -Dwerror=true
+
+# Only the table's own file, the tests and the program may name OpenCL's functions.
+if grep -nE '\bcl(Get|Create|Release|Retain|Enqueue|Set|Build|Wait|Flush|Finish)[A-Za-z]*\(' -r src --include='*.c' |
+  grep -v '"'; then
+  fail "an OpenCL function is called directly: use the context's table"
+fi
+
+mapfile -t units < <(find src tests tools -name '*.c' | sort)
+printf '%s\n' "${units[@]}" | xargs -P "$(nproc)" -n 4 clang-tidy -quiet -p build/lint-clang 2>/dev/null
+cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --suppressions-list=tools/cppcheck.suppressions \
+  --enable=warning,performance,portability -j "$(nproc)" -Iinclude -Isrc -Itests -Itools/closs "${units[@]}"
+echo "lint: clean"
