@@ -5,7 +5,7 @@
 #include "device/context.h"
 #include "device/probe.h"
 #include "device/query.h"
-#include "program/program.h"
+#include "program/programs.h"
 
 static closs_status check_table(const closs_opencl *table, closs_error *error) {
   /* A newer program's table is longer, and begins with all that is called here. */

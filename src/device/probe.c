@@ -4,7 +4,7 @@
 
 #include "base/allocate.h"
 #include "base/error.h"
-#include "program/program.h"
+#include "program/programs.h"
 
 /* What travels, as cl/probe.cl states it. */
 enum { OPERANDS, ELEMENTS, RESULTS, STORED, ARRAYS };

@@ -4,7 +4,7 @@
 
 #include "check/request.h"
 #include "plan/space.h"
-#include "program/program.h"
+#include "program/programs.h"
 
 /* Words of one layout array that a strided kernel reads (cl/access/strided.cl): a space of terms and one of columns. */
 #define CLOSS_SPACE_WORDS (1 + CLOSS_MAX_RANK + CLOSS_MAX_RANK * CLOSS_SLOT_COUNT)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "program/program.h"
+#include "program/programs.h"
 
 /* A file of cl/, by its path there; the build makes the list, which ends with a NULL name. */
 typedef struct closs_source_file {

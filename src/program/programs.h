@@ -1,6 +1,6 @@
 /* Programs: from what is wanted to a cl_program, compiled once a context. The only folder that compiles. */
-#ifndef CLOSS_PROGRAM_PROGRAM_H
-#define CLOSS_PROGRAM_PROGRAM_H
+#ifndef CLOSS_PROGRAM_PROGRAMS_H
+#define CLOSS_PROGRAM_PROGRAMS_H
 
 #include "closs/plan.h"
 

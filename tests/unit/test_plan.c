@@ -1,0 +1,238 @@
+/* The planner: shape algebra, the choice of a kernel variant, and what is launched, on devices that are only caps. */
+#include <string.h>
+
+#include "cl/flags.h"
+#include "plan/layout.h"
+#include "program/source.h"
+#include "support/harness.h"
+
+static closs_caps cpu(void) {
+  const closs_caps caps = {.type = CLOSS_DEVICE_CPU,
+                           .fp64 = true,
+                           .int64 = true,
+                           .compiler = true,
+                           .address_bits = 64,
+                           .max_work_group = 4096,
+                           .local_memory = 32768};
+  return caps;
+}
+
+static closs_plan_options usual(uint32_t rank, const uint64_t *input, uint32_t target_rank, const uint64_t *target) {
+  closs_plan_options options = CLOSS_PLAN_OPTIONS_INIT;
+  options.loss = CLOSS_L1;
+  options.input = closs_tensor_contiguous(CLOSS_F32, rank, input);
+  options.target = closs_tensor_contiguous(CLOSS_F32, target_rank, target);
+  return options;
+}
+
+static closs_status plan(const closs_plan_options *options, const closs_caps *caps, closs_layout *layout,
+                         closs_error *error) {
+  closs_request request;
+  const closs_status status = closs_check_options(options, caps, &request, error);
+  return status == CLOSS_OK ? closs_layout_make(options, &request, caps, layout, error) : status;
+}
+
+static closs_layout planned(const closs_plan_options *options, const closs_caps *caps) {
+  closs_layout layout;
+  closs_error error = {0};
+  if (plan(options, caps, &layout, &error) != CLOSS_OK) fail_msg("%s", error.text);
+  return layout;
+}
+
+static const char *variant(const closs_layout *layout) {
+  return closs_variant_at(layout->programs[0].variant)->name;
+}
+
+/* Contiguous operands of any rank are one dimension; a step or an order of their own keeps dimensions apart. */
+static void dimensions_collapse(void **state) {
+  (void)state;
+  const closs_caps caps = cpu();
+  const uint64_t shape[] = {2, 1, 3, 4, 5, 1, 6, 7};
+  for (uint32_t rank = 0; rank <= CLOSS_MAX_RANK; rank++) {
+    const closs_plan_options options = usual(rank, shape, rank, shape);
+    const closs_layout layout = planned(&options, &caps);
+    assert_int_equal(layout.terms[0].rank, 1);
+    assert_int_equal(layout.terms[0].size[0], closs_tensor_elements(&options.input));
+    assert_string_equal(variant(&layout), "contiguous_f32");
+    assert_false(layout.has_layout[0]);
+  }
+  closs_plan_options options = usual(3, (uint64_t[]){4, 5, 6}, 3, (uint64_t[]){4, 5, 6});
+  options.input.strides[0] = 60; /* every other matrix */
+  closs_layout layout = planned(&options, &caps);
+  assert_string_equal(variant(&layout), "strided_f32");
+  assert_int_equal(layout.terms[0].rank, 2);
+  assert_int_equal(layout.terms[0].size[0], 30);
+  assert_int_equal(layout.terms[0].stride[CLOSS_SLOT_INPUT][1], 60);
+  assert_int_equal(layout.terms[0].stride[CLOSS_SLOT_TARGET][1], 30);
+}
+
+static void variants(void **state) {
+  (void)state;
+  const closs_caps caps = cpu();
+  const uint64_t shape[] = {10, 10};
+  static const struct {
+    closs_dtype input, target;
+    const char *name;
+  } cases[] = {
+      {CLOSS_F16, CLOSS_F16, "contiguous_f16"}, {CLOSS_BF16, CLOSS_BF16, "contiguous_bf16"},
+      {CLOSS_F64, CLOSS_F64, "contiguous_f64"}, {CLOSS_F16, CLOSS_F32, "strided_f32"},
+      {CLOSS_F32, CLOSS_F64, "strided_f64"},    {CLOSS_BOOL, CLOSS_I64, "strided_f32"},
+      {CLOSS_C64, CLOSS_F32, "strided_c64"},    {CLOSS_C64, CLOSS_F64, "strided_c128"},
+      {CLOSS_C128, CLOSS_C128, "strided_c128"},
+  };
+  for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+    closs_plan_options options = usual(2, shape, 2, shape);
+    options.input.dtype = cases[i].input;
+    options.target.dtype = cases[i].target;
+    const closs_layout layout = planned(&options, &caps);
+    assert_string_equal(variant(&layout), cases[i].name);
+  }
+}
+
+/* Beyond 2^30 elements, or a reach of as many, indices have 64 bits; contiguous kernels need none. */
+static void index_width(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  closs_error error;
+  closs_layout layout;
+  const uint64_t large[] = {UINT64_C(1) << 33};
+  closs_plan_options options = usual(1, large, 1, large);
+  layout = planned(&options, &caps);
+  assert_string_equal(variant(&layout), "contiguous_f32");
+  options.target.strides[0] = 0;
+  layout = planned(&options, &caps);
+  assert_string_equal(variant(&layout), "strided_f32_wide");
+  caps.int64 = false;
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_string_equal(error.text,
+                      "operands: 8589934592 terms with these strides need 64-bit indices, which the device lacks");
+  options = usual(1, (uint64_t[]){3}, 1, (uint64_t[]){3});
+  options.input.strides[0] = INT64_C(1) << 29;
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  options.input.strides[0] = -(INT64_C(1) << 28);
+  layout = planned(&options, &caps);
+  assert_string_equal(variant(&layout), "strided_f32");
+}
+
+/* Shares are powers of two of chunks, and together they are all chunks. */
+static void shares(void **state) {
+  (void)state;
+  const closs_caps caps = cpu();
+  for (uint64_t terms = 1; terms < UINT64_C(1) << 40; terms = terms * 3 + 4095) {
+    const closs_plan_options options = usual(1, &terms, 1, &terms);
+    const closs_layout layout = planned(&options, &caps);
+    const closs_step *pass = &layout.steps[0];
+    assert_int_equal(pass->body, CLOSS_BODY_PASS);
+    assert_int_equal((uint64_t)(pass->chunks - 1) * 4096 + pass->last, terms);
+    assert_in_range(pass->last, 1, 4096);
+    assert_int_equal(pass->items, ((pass->chunks - 1) >> pass->span) + 1);
+    assert_int_equal(layout.step_count, pass->items == 1 ? 1 : 2);
+    assert_int_equal((pass->flags & CLOSS_FLAG_FINISH) != 0, pass->items == 1);
+    assert_int_equal(layout.workspace, pass->items == 1 ? 0 : pass->items * 2 * sizeof(float));
+  }
+}
+
+/* Gradients of broadcast operands go before the pass, which may overwrite an operand; in place they are written last.
+ */
+static void order_of_launches(void **state) {
+  (void)state;
+  const closs_caps caps = cpu();
+  closs_plan_options options = usual(2, (uint64_t[]){50, 1}, 2, (uint64_t[]){50, 70});
+  const closs_tensor weight = closs_tensor_contiguous(CLOSS_F32, 1, (uint64_t[]){70});
+  options.weight = &weight;
+  options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+  closs_layout layout = planned(&options, &caps);
+  assert_int_equal(layout.step_count, 3);
+  assert_int_equal(layout.steps[0].body, CLOSS_BODY_PASS);
+  assert_true(layout.steps[0].flags & CLOSS_FLAG_TERM_WEIGHT);
+  assert_int_equal(layout.steps[1].body, CLOSS_BODY_COLUMNS);
+  assert_int_equal(layout.steps[1].columns, 50);
+  assert_int_equal(layout.steps[1].last, 70);
+  assert_true(layout.steps[1].flags & CLOSS_FLAG_FINISH);
+  assert_int_equal(layout.steps[2].body, CLOSS_BODY_PASS);
+  assert_false(layout.steps[2].flags & CLOSS_FLAG_INPUT_GRADIENT);
+  assert_true(layout.steps[2].flags & CLOSS_FLAG_TARGET_GRADIENT);
+  options.input_gradient_mode = CLOSS_GRADIENT_IN_PLACE;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.step_count, 4);
+  assert_false(layout.steps[1].flags & CLOSS_FLAG_FINISH);
+  assert_int_equal(layout.steps[3].body, CLOSS_BODY_MERGE);
+  assert_int_equal(layout.steps[3].out, CLOSS_SLOT_INPUT_GRADIENT);
+  options = usual(1, (uint64_t[]){0}, 1, (uint64_t[]){1});
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.step_count, 0);
+}
+
+/* Schedule groups: chosen for GPUs, and cut down to what the device has. */
+static void groups(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  closs_error error;
+  closs_layout layout;
+  const uint64_t terms = 1000000;
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.schedule, CLOSS_SCHEDULE_LANES);
+  caps.type = CLOSS_DEVICE_GPU;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.schedule, CLOSS_SCHEDULE_GROUPS);
+  assert_int_equal(layout.steps[0].local, 256);
+  assert_int_equal(layout.steps[1].local, 1);
+  caps.max_work_group = 100;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.steps[0].local, 64);
+  caps.local_memory = 1024;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.steps[0].local, 32); /* 128 lanes of two floats */
+  options.work_group = 64;
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_string_equal(error.text, "work_group: 64 needs 2048 bytes of local memory; the device has 1024, and "
+                                  "work-groups up to 100");
+  /* Sums by columns are of schedule lanes, in a program of their own. */
+  options = usual(2, (uint64_t[]){7, 1}, 2, (uint64_t[]){7, 9});
+  options.outputs = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_LOSS;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.steps[0].program, 1);
+  assert_int_equal(layout.programs[1].group, 0);
+  assert_int_equal(layout.programs[1].bodies, CLOSS_BODY_COLUMNS);
+  assert_int_equal(layout.programs[0].bodies, CLOSS_BODY_PASS);
+}
+
+/* The text of a program: its options are structure alone, and fit. */
+static void sources(void **state) {
+  (void)state;
+  for (int v = 0; v < CLOSS_VARIANT_COUNT; v++) {
+    closs_program_spec spec = {.variant = (closs_variant)v,
+                               .loss = CLOSS_L1,
+                               .bodies = CLOSS_BODY_PASS | CLOSS_BODY_COLUMNS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND,
+                               .flags = CLOSS_ANY,
+                               .group = 64,
+                               .width = 1};
+    closs_source source;
+    closs_source_make(&spec, true, &source);
+    assert_true(source.count < CLOSS_SOURCE_PARTS);
+    assert_true(strlen(source.options) < CLOSS_OPTIONS_LENGTH - 1);
+    assert_non_null(strstr(source.options, "-cl-std=CL1.2 "));
+    assert_non_null(strstr(source.options, " -DCLOSS_GROUP=64u"));
+    assert_null(strstr(source.options, "CLOSS_FLAGS"));
+    assert_int_equal(strstr(source.options, "-DCLOSS_WIDE") != NULL,
+                     closs_variant_at((closs_variant)v)->index_bits == 64);
+    spec.flags = 5;
+    closs_source_make(&spec, false, &source);
+    assert_non_null(strstr(source.options, " -DCLOSS_FLAGS=5u"));
+    assert_null(strstr(source.options, "CLOSS_FP64"));
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(dimensions_collapse),
+      cmocka_unit_test(variants),
+      cmocka_unit_test(index_width),
+      cmocka_unit_test(shares),
+      cmocka_unit_test(order_of_launches),
+      cmocka_unit_test(groups),
+      cmocka_unit_test(sources),
+  };
+  return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
