@@ -37,6 +37,34 @@ CLOSS_INLINE void closs_slopes(uint flags, closs_real p, closs_real r, closs_til
   }
 }
 
+/* The terms of one chunk of a column, up to position `stop`. */
+CLOSS_INLINE void closs_column_chunk(const closs_terms *terms, const closs_arrays *arrays,
+                                     __global const closs_index *layout, uint chunk, uint stop, closs_lanes *lanes) {
+  for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
+    closs_lanes_clear(&lanes[part]);
+  }
+  closs_walk walk = closs_walk_start(layout, CLOSS_SPACE_TERMS, (closs_unsigned_index)chunk * CLOSS_CHUNK);
+  for (uint row = 0; row < stop; row += CLOSS_LANES) {
+    const uint high = min(stop - row, CLOSS_LANES);
+    closs_tile tiles[CLOSS_TILES];
+    closs_clear_tiles(tiles, terms->weight, terms->k);
+    CLOSS_ROLLED for (uint t = 0; t < CLOSS_TILES; t++) {
+      if (terms->reads & (1u << t)) {
+        const uint slot = t & 3u;
+        closs_gather(layout, walk, slot, CLOSS_TYPE(terms->types, slot), closs_operand(arrays, slot), arrays->at[slot],
+                     t >> 2, 0u, high, &tiles[t]);
+      }
+    }
+    closs_slopes(terms->flags, terms->p, terms->r, tiles, high);
+    for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
+      for (uint v = 0; v < CLOSS_VALUES; v++) {
+        closs_add(&lanes[part].s[v], &lanes[part].c[v], tiles[4u * part].value[v]);
+      }
+    }
+    closs_walk_advance(layout, &walk, high);
+  }
+}
+
 __kernel void closs_columns(__global const uchar *input, __global const uchar *target, __global const uchar *weight,
                             __global const uchar *upstream, __global uchar *gradient, __global closs_real *work_buffer,
                             __global const int *layout_buffer, uint input_low, uint input_high, uint target_low,
@@ -71,39 +99,22 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
   for (uint slot = 0; slot <= CLOSS_SLOT_UPSTREAM; slot++) {
     arrays.at[slot] += (size_t)closs_walk_offset(layout, CLOSS_SPACE_COLUMNS, &place, slot);
   }
-  const closs_real w = closs_scalar_weight(flags, types, &arrays);
-  const uint reads = closs_weight_tiles(flags) | closs_operand_tiles(flags);
+  closs_terms terms;
+  terms.flags = flags;
+  terms.types = types;
+  terms.p = p;
+  terms.r = r;
+  terms.weight = closs_scalar_weight(flags, types, &arrays);
+  terms.k = g;
+  terms.reads = closs_weight_tiles(flags) | closs_operand_tiles(flags);
 
   closs_stack stack[CLOSS_COMPONENTS];
   for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
     stack[part].top = 0;
   }
   for (uint chunk = first; chunk < end; chunk++) {
-    const uint stop = chunk == chunks - 1u ? last : CLOSS_CHUNK;
     closs_lanes lanes[CLOSS_COMPONENTS];
-    for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
-      closs_lanes_clear(&lanes[part]);
-    }
-    closs_walk walk = closs_walk_start(layout, CLOSS_SPACE_TERMS, (closs_unsigned_index)chunk * CLOSS_CHUNK);
-    for (uint row = 0; row < stop; row += CLOSS_LANES) {
-      const uint high = min(stop - row, CLOSS_LANES);
-      closs_tile tiles[CLOSS_TILES];
-      closs_clear_tiles(tiles, w, g);
-      CLOSS_ROLLED for (uint t = 0; t < CLOSS_TILES; t++) {
-        if (reads & (1u << t)) {
-          const uint slot = t & 3u;
-          closs_gather(layout, walk, slot, CLOSS_TYPE(types, slot), closs_operand(&arrays, slot), arrays.at[slot],
-                       t >> 2, 0u, high, &tiles[t]);
-        }
-      }
-      closs_slopes(flags, p, r, tiles, high);
-      for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
-        for (uint v = 0; v < CLOSS_VALUES; v++) {
-          closs_add(&lanes[part].s[v], &lanes[part].c[v], tiles[4u * part].value[v]);
-        }
-      }
-      closs_walk_advance(layout, &walk, high);
-    }
+    closs_column_chunk(&terms, &arrays, layout, chunk, chunk == chunks - 1u ? last : CLOSS_CHUNK, lanes);
     for (uint part = 0; part < CLOSS_COMPONENTS; part++) {
       closs_stack_push(&stack[part], chunk - first, closs_merge_lanes(&lanes[part]));
     }

@@ -4,6 +4,12 @@
  */
 #define CLOSS_STATE_HEADER 8u /* uints */
 #define CLOSS_STATE_TREES 64u
+#define CLOSS_STATE_MAGIC 0x634c5331u
+#ifdef CLOSS_DOUBLE
+#define CLOSS_STATE_DTYPE CLOSS_F64
+#else
+#define CLOSS_STATE_DTYPE CLOSS_F32
+#endif
 
 /* Whether chunk number `block` at a level, counted in blocks of 2^level chunks, has its left sibling in a state that
  * begins here. */
@@ -32,13 +38,15 @@ __kernel void closs_extend(__global closs_real *work_buffer, __global uint *stat
   if (get_global_id(0) != 0) {
     return;
   }
-  if (state[4] != begin_low || state[5] != begin_high) {
-    state[6] = 1; /* the piece does not go on from here */
+  const bool begins_after_end = state[3] > state[5] || (state[3] == state[5] && state[2] > state[4]);
+  if (state[0] != CLOSS_STATE_MAGIC || state[1] != CLOSS_STATE_DTYPE || state[2] % CLOSS_CHUNK != 0 ||
+      begins_after_end || state[4] != begin_low || state[5] != begin_high) {
+    state[6] = 1; /* no state of this type, or the piece does not go on from it */
     return;
   }
   __global closs_real *trees = (__global closs_real *)(state + CLOSS_STATE_HEADER);
   __global closs_real *lanes = trees + 2u * CLOSS_STATE_TREES;
-  /* Terms to chunks: fewer than 2^44 terms, so that a chunk's number fits in 32 bits. */
+  /* Terms to chunks: fewer than 2^43 terms, so that a chunk's number fits in 32 bits. */
   const uint begin = (state[2] >> 12) | (state[3] << 20);
   uint chunk = (begin_low >> 12) | (begin_high << 20);
   uint top = closs_state_blocks(begin, chunk);

@@ -9,7 +9,6 @@ __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar
   /* Of a gradient alone the columns have components. */
   const uint parts = flags & CLOSS_FLAG_RESULT_COLUMN ? CLOSS_COMPONENTS : 1u;
   const uint column = (uint)(id / parts);
-  const uint part = (uint)(id - (size_t)column * parts);
   if (column >= columns) {
     return;
   }
@@ -23,7 +22,8 @@ __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar
     closs_store_sum(flags, types, sum, factors, factor, out, at);
     return;
   }
-#ifdef CLOSS_HAS_COLUMNS
+#ifndef CLOSS_STORAGE /* the gradient of a broadcast operand: its access is strided */
+  const uint part = (uint)(id - (size_t)column * parts);
   __global const closs_index *layout = (__global const closs_index *)layout_buffer;
   const closs_walk place = closs_walk_start(layout, CLOSS_SPACE_COLUMNS, column);
   at += (size_t)closs_walk_offset(layout, CLOSS_SPACE_COLUMNS, &place,

@@ -113,15 +113,17 @@ CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *a
   }
 }
 
-CLOSS_INLINE uint closs_streams(const closs_terms *terms, const closs_arrays *arrays) {
+/* Which slots' stores may go past the cache: whole rows begin a multiple of 64 terms after position 0 of a chunk. */
+CLOSS_INLINE uint closs_streams(const closs_terms *terms, const closs_arrays *arrays, uint head) {
   if (!(terms->flags & CLOSS_FLAG_STREAM)) {
     return 0;
   }
-  __global const closs_stored *loss = (__global const closs_stored *)arrays->loss + arrays->at[CLOSS_SLOT_LOSS];
+  __global const closs_stored *loss =
+      (__global const closs_stored *)arrays->loss + (arrays->at[CLOSS_SLOT_LOSS] - head);
   __global const closs_stored *input =
-      (__global const closs_stored *)arrays->input_gradient + arrays->at[CLOSS_SLOT_INPUT_GRADIENT];
+      (__global const closs_stored *)arrays->input_gradient + (arrays->at[CLOSS_SLOT_INPUT_GRADIENT] - head);
   __global const closs_stored *target =
-      (__global const closs_stored *)arrays->target_gradient + arrays->at[CLOSS_SLOT_TARGET_GRADIENT];
+      (__global const closs_stored *)arrays->target_gradient + (arrays->at[CLOSS_SLOT_TARGET_GRADIENT] - head);
   return (closs_can_stream(loss) ? 1u << CLOSS_SLOT_LOSS : 0u) |
          (closs_can_stream(input) ? 1u << CLOSS_SLOT_INPUT_GRADIENT : 0u) |
          (closs_can_stream(target) ? 1u << CLOSS_SLOT_TARGET_GRADIENT : 0u);

@@ -6,15 +6,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 base_packages=(build-essential meson ninja-build pkg-config python3 ocl-icd-opencl-dev opencl-headers libpng-dev
   pocl-opencl-icd)
 test_packages=(libcmocka-dev)
+implementations=(pocl intel-cpu intel-fpga rusticl oclgrind) # of OpenCL: tools/opencl-implementations.sh
 
 fail() {
   echo "$0: $*" >&2
   exit 1
 }
 
-# require PACKAGE ...: Debian's packages, installed as root or through sudo where they are missing.
+# as_root COMMAND ...: through sudo where need be.
+as_root() {
+  local sudo=()
+  [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+# require PACKAGE ...: Debian's packages, installed where they are missing.
 require() {
-  local missing=() package root=()
+  local missing=() package
   if ! command -v dpkg-query apt-get >/dev/null; then
     require_elsewhere
     return
@@ -23,14 +31,11 @@ require() {
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "install as root, then run this again: ${missing[*]}"
-    root=(sudo)
-  fi
+  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || fail "install as root, then run this again: ${missing[*]}"
   echo "installing ${missing[*]}"
-  "${root[@]}" apt-get update -qq || echo "apt-get update failed; going on with the lists that are there" >&2
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
-    >/dev/null || fail "apt-get could not install: ${missing[*]}"
+  as_root apt-get update -qq || echo "apt-get update failed; going on with the lists that are there" >&2
+  as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    fail "apt-get could not install: ${missing[*]}"
 }
 
 # Not Debian: says what is missing, and stops.

@@ -34,7 +34,7 @@ typedef enum closs_loss {
 } closs_loss;
 
 /** The most parameters that a loss has. */
-#define CLOSS_MAX_PARAMETERS 2
+#define CLOSS_MAX_PARAMETERS 1
 
 /** What may be asked about one parameter. */
 typedef struct closs_parameter_info {

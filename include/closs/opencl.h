@@ -49,13 +49,10 @@ extern "C" {
   X(EnqueueNDRangeKernel)                                                                                              \
   X(EnqueueFillBuffer)                                                                                                 \
   X(EnqueueReadBuffer)                                                                                                 \
-  X(EnqueueWriteBuffer)                                                                                                \
   X(EnqueueMapBuffer)                                                                                                  \
   X(EnqueueUnmapMemObject)                                                                                             \
   X(EnqueueMarkerWithWaitList)                                                                                         \
-  X(WaitForEvents)                                                                                                     \
   X(ReleaseEvent)                                                                                                      \
-  X(Flush)                                                                                                             \
   X(Finish)
 
 #if defined(__GNUC__) && !defined(__clang__)

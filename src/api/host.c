@@ -91,13 +91,23 @@ static closs_status share_views(work *w, const closs_request *request, closs_err
   return CLOSS_OK;
 }
 
+/* OpenCL leaves open what two buffers over the same host memory do: of operands that overlap, the later are copied. */
+static bool overlaps_earlier(const work *w, int slot) {
+  for (int other = 0; other < slot; other++) {
+    if (overlaps(&w->views[other], &w->views[slot])) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static closs_status make_buffer(work *w, int slot, closs_error *error) {
   view *v = &w->views[slot];
   if (v->bytes == 0 || v->borrowed) {
     return CLOSS_OK;
   }
   /* A device with memory of its own gets a copy, of outputs too: strides may leave gaps in them that must stay. */
-  bool shared = w->context->caps.unified_memory;
+  bool shared = w->context->caps.unified_memory && !overlaps_earlier(w, slot);
   cl_mem_flags flags =
       (v->written ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY) | (shared ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR);
   cl_int code = CL_SUCCESS;

@@ -80,7 +80,7 @@ closs_status closs_state_init(void *state, closs_dtype arithmetic, uint64_t firs
                       closs_dtype_name(arithmetic));
   if (!state) return closs_fail(error, CLOSS_INVALID_ARGUMENT, "state: is NULL, expected %zu bytes", size);
   if (first_term % CLOSS_CHUNK != 0 || first_term >= CLOSS_STATE_TERMS)
-    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "first_term: is %" PRIu64 ", expected a multiple of %d below 2^44",
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "first_term: is %" PRIu64 ", expected a multiple of %d below 2^43",
                       first_term, CLOSS_CHUNK);
   memset(state, 0, size);
   write_words(state, arithmetic, first_term, first_term);

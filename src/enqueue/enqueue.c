@@ -89,7 +89,7 @@ closs_status closs_enqueue_steps(closs_plan *plan, cl_command_queue queue, const
     status = launch_steps(plan, &places, &chain, error);
   } else if (status == CLOSS_OK) {
     status = closs_enqueue_empty(plan, &places, &chain, error);
-    if (status == CLOSS_OK && event != NULL) {
+    if (status == CLOSS_OK && (event != NULL || (wait_count > 0 && !chain.started))) {
       status = mark(&chain, error);
     }
   }

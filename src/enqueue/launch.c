@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/state.h"
 #include "closs/partial.h"
-#include "reference/state.h"
 
 /* Sets arguments one after the other, and keeps the first error. */
 typedef struct binder {
@@ -12,22 +12,33 @@ typedef struct binder {
   closs_kernel *kernel;
   cl_uint index;
   cl_int code;
+  cl_uint failed; /* the argument at fault */
 } binder;
 
-static void put(binder *b, size_t size, const void *value) {
-  closs_kernel *kernel = b->kernel;
-  cl_uint index = b->index++;
-  if (b->code != CL_SUCCESS ||
-      (kernel->arguments[index].size == size && memcmp(kernel->arguments[index].bytes, value, size) == 0)) {
-    return;
+static void set(binder *b, cl_uint index, size_t size, const void *value) {
+  b->code = b->plan->context->cl.SetKernelArg(b->kernel->handle, index, size, value);
+  if (b->code != CL_SUCCESS) {
+    b->failed = index;
   }
-  b->code = b->plan->context->cl.SetKernelArg(kernel->handle, index, size, value);
-  kernel->arguments[index].size = b->code == CL_SUCCESS ? (unsigned char)size : 0;
-  memcpy(kernel->arguments[index].bytes, value, size);
 }
 
+static void put(binder *b, size_t size, const void *value) {
+  cl_uint index = b->index++;
+  if (b->code != CL_SUCCESS ||
+      (b->kernel->arguments[index].size == size && memcmp(b->kernel->arguments[index].bytes, value, size) == 0)) {
+    return;
+  }
+  set(b, index, size, value);
+  b->kernel->arguments[index].size = b->code == CL_SUCCESS ? (unsigned char)size : 0;
+  memcpy(b->kernel->arguments[index].bytes, value, size);
+}
+
+/* Always set: a new buffer may have the handle of one that is gone, and kernels keep no buffer alive. */
 static void put_memory(binder *b, cl_mem memory) {
-  put(b, sizeof memory, &memory);
+  cl_uint index = b->index++;
+  if (b->code == CL_SUCCESS) {
+    set(b, index, sizeof memory, &memory);
+  }
 }
 
 static void put_uint(binder *b, uint32_t value) {
@@ -166,7 +177,7 @@ size_t closs_launch_groups(const closs_step *step) {
 closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
                           size_t groups, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
                           cl_event *event, closs_error *error) {
-  binder b = {plan, &plan->kernels[index], 0, CL_SUCCESS};
+  binder b = {plan, &plan->kernels[index], 0, CL_SUCCESS, 0};
   switch (step->body) {
   case CLOSS_BODY_PASS:
     put_pass(&b, step, places);
@@ -182,7 +193,7 @@ closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *st
     break;
   }
   if (b.code != CL_SUCCESS) {
-    return closs_fail_opencl(error, b.code, "clSetKernelArg of a kernel's %u arguments", b.index);
+    return closs_fail_opencl(error, b.code, "clSetKernelArg of argument %u", (unsigned)b.failed);
   }
   const size_t local = step->local;
   const size_t global = groups * local;

@@ -78,7 +78,8 @@ static closs_status place_slot(const closs_plan *plan, const closs_buffers *buff
   const char *name = closs_slot_names[slot];
   r->name = name;
   r->written = slot >= CLOSS_SLOT_LOSS;
-  if (closs_tensor_elements(&request->tensors[slot]) == 0) {
+  /* Without terms nothing is read. */
+  if (closs_tensor_elements(&request->tensors[slot]) == 0 || (request->terms == 0 && !r->written)) {
     return CLOSS_OK;
   }
   uint64_t size = closs_dtype_size(request->tensors[slot].dtype);

@@ -80,7 +80,13 @@ static closs_status make_kernels(closs_plan *plan, closs_error *error) {
   return status;
 }
 
-/* Runs each kernel once without work: some drivers compile at the first launch of a local size. */
+/* Enough for every driver's idea of a large launch. */
+#define WARM_UP_GROUPS ((size_t)1 << 16)
+
+/*
+ * Runs each kernel once without work: some drivers compile at the first launch of a local size, and again for one of
+ * many groups. Pieces may be launched both ways.
+ */
 static closs_status warm_up(closs_plan *plan, closs_error *error) {
   const closs_opencl *cl = &plan->context->cl;
   cl_int code = CL_SUCCESS;
@@ -96,7 +102,12 @@ static closs_status warm_up(closs_plan *plan, closs_error *error) {
     nothing.columns = 0;
     nothing.chunks = 0;
     places.first_term = 1; /* extends no state */
-    status = closs_launch(plan, i, &nothing, &places, 1, queue, 0, NULL, NULL, error);
+    size_t groups = closs_launch_groups(&plan->layout.steps[i]);
+    groups = groups < WARM_UP_GROUPS ? groups : WARM_UP_GROUPS;
+    status = closs_launch(plan, i, &nothing, &places, groups, queue, 0, NULL, NULL, error);
+    if (status == CLOSS_OK && plan->request.total_terms != 0 && groups > 1) {
+      status = closs_launch(plan, i, &nothing, &places, 1, queue, 0, NULL, NULL, error);
+    }
   }
   code = cl->Finish(queue);
   if (code != CL_SUCCESS && status == CLOSS_OK) {

@@ -72,6 +72,13 @@ static bool is_narrow(const closs_request *request) {
 static closs_status choose_variant(const closs_request *request, const closs_caps *caps, closs_layout *layout,
                                    closs_error *error) {
   uint32_t bits = is_narrow(request) ? 32 : 64;
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    closs_dtype dtype = request->tensors[slot].dtype;
+    if (request->used[slot] && (dtype == CLOSS_I64 || dtype == CLOSS_U64) && !caps->little_endian) {
+      return closs_fail(error, CLOSS_UNSUPPORTED, "%s: type is %s, which closs reads on little-endian devices only",
+                        closs_slot_names[slot], closs_dtype_name(dtype));
+    }
+  }
   for (int i = 0; i < CLOSS_VARIANT_COUNT; i++) {
     const closs_variant_info *variant = closs_variant_at((closs_variant)i);
     if (variant->arithmetic != request->arithmetic || variant->complex_operands != request->complex_operands) {
@@ -314,15 +321,10 @@ static closs_status choose_group(const closs_plan_options *options, const closs_
   }
 }
 
-static closs_status choose_schedule(const closs_plan_options *options, const closs_request *request,
-                                    const closs_caps *caps, const closs_tuning *tuning, closs_layout *layout,
+static closs_status choose_schedule(const closs_plan_options *options, const closs_tuning *tuning, closs_layout *layout,
                                     closs_error *error) {
   layout->schedule = options->schedule != CLOSS_SCHEDULE_AUTO ? options->schedule : tuning->schedule;
-  layout->programs[1] = layout->programs[0];
-  if (layout->schedule == CLOSS_SCHEDULE_GROUPS) {
-    return choose_group(options, request, caps, tuning, &layout->programs[0], error);
-  }
-  if (options->work_group != 0 || options->vector_width != 0) {
+  if (layout->schedule == CLOSS_SCHEDULE_LANES && (options->work_group != 0 || options->vector_width != 0)) {
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: %u, but the schedule is lanes, which has none",
                       options->work_group != 0 ? "work_group" : "vector_width",
                       (unsigned)(options->work_group != 0 ? options->work_group : options->vector_width));
@@ -373,8 +375,9 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
                                closs_layout *layout, closs_error *error) {
   const closs_tuning tuning = closs_tuning_for(caps);
   memset(layout, 0, sizeof *layout);
-  if (request->terms == 0) {
-    return CLOSS_OK;
+  closs_status status = choose_schedule(options, &tuning, layout, error);
+  if (status != CLOSS_OK || request->terms == 0) {
+    return status;
   }
   bool used[CLOSS_SLOT_COUNT];
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
@@ -383,9 +386,10 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   closs_space_of_terms(request, &layout->terms[0]);
   closs_space_collapse(&layout->terms[0], used);
   layout->programs[0].loss = request->info->loss;
-  closs_status status = choose_variant(request, caps, layout, error);
-  if (status == CLOSS_OK) {
-    status = choose_schedule(options, request, caps, &tuning, layout, error);
+  status = choose_variant(request, caps, layout, error);
+  layout->programs[1] = layout->programs[0];
+  if (status == CLOSS_OK && layout->schedule == CLOSS_SCHEDULE_GROUPS) {
+    status = choose_group(options, request, caps, &tuning, &layout->programs[0], error);
   }
   if (status == CLOSS_OK) {
     status = add_steps(request, &tuning, layout, error);

@@ -63,6 +63,10 @@ static void log_build(closs_context *context, cl_program program, const char *op
 
 static closs_status compile(closs_context *context, const closs_program_spec *spec, cl_program *program,
                             closs_error *error) {
+  if (!context->caps.compiler) {
+    return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and its program is needed",
+                      context->device_name);
+  }
   closs_source source;
   closs_source_make(spec, context->caps.fp64, &source);
   cl_int code = CL_SUCCESS;

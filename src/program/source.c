@@ -50,9 +50,6 @@ static void add_options(closs_source *source, const closs_program_spec *spec, bo
   if (variant->index_bits == 64) {
     add_option(source, " -DCLOSS_WIDE", 0);
   }
-  if (spec->bodies & CLOSS_BODY_COLUMNS) {
-    add_option(source, " -DCLOSS_HAS_COLUMNS", 0);
-  }
   if (spec->group != 0) {
     add_option(source, " -DCLOSS_GROUP=%uu", (unsigned)spec->group);
     add_option(source, " -DCLOSS_GROUP_WIDTH=%u", (unsigned)spec->width);
@@ -77,12 +74,7 @@ void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *
   add_part(source, "sum.cl");
   add_part(source, "tiles.cl");
   add_part(source, loss_file);
-  if (!contiguous || (spec->bodies & CLOSS_BODY_COLUMNS)) {
-    add_part(source, "access/strided.cl");
-  }
-  if (contiguous) {
-    add_part(source, "access/contiguous.cl");
-  }
+  add_part(source, contiguous ? "access/contiguous.cl" : "access/strided.cl");
   add_part(source, "result.cl");
   add_part(source, "rows.cl");
   add_part(source, spec->group != 0 ? "schedule/groups.cl" : "schedule/lanes.cl");

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/reciprocal.h"
+#include "base/state.h"
 #include "closs/partial.h"
-#include "reference/state.h"
 
 _Static_assert(FLT_EVAL_METHOD == 0, "float and double expressions must round to their own type");
 

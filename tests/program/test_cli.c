@@ -524,7 +524,7 @@ static void shortened(void **state) {
                "{ while ! grep -qs \"$PWD/big.npy\" /proc/[0-9]*/maps; do sleep 0.05; done; truncate -s 200 big.npy; "
                "cat w.npy; } |"
                " closs loss l1 big.npy 0 --weight - -o a",
-               2, "closs: an input file: shortened while it was read");
+               2, "closs: INPUT: 'big.npy' was shortened while it was read");
   assert_run("cat a", 0, "old\n");
   assert_files("a big.npy w.npy");
 }

@@ -61,8 +61,6 @@ STATUS(BuildProgram,
         void *f),
        (a, b, c, d, e, f))
 STATUS(SetKernelArg, (cl_kernel a, cl_uint b, size_t c, const void *d), (a, b, c, d))
-STATUS(WaitForEvents, (cl_uint a, const cl_event *b), (a, b))
-STATUS(Flush, (cl_command_queue a), (a))
 STATUS(Finish, (cl_command_queue a), (a))
 OBJECT(CreateCommandQueue, cl_command_queue,
        (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code), (a, b, c, code))
@@ -80,10 +78,6 @@ COMMAND(EnqueueFillBuffer,
         (a, b, c, d, e, f, g, h, event))
 COMMAND(EnqueueReadBuffer,
         (cl_command_queue a, cl_mem b, cl_bool c, size_t d, size_t e, void *f, cl_uint g, const cl_event *h,
-         cl_event *event),
-        (a, b, c, d, e, f, g, h, event))
-COMMAND(EnqueueWriteBuffer,
-        (cl_command_queue a, cl_mem b, cl_bool c, size_t d, size_t e, const void *f, cl_uint g, const cl_event *h,
          cl_event *event),
         (a, b, c, d, e, f, g, h, event))
 COMMAND(EnqueueMarkerWithWaitList, (cl_command_queue a, cl_uint b, const cl_event *c, cl_event *event),

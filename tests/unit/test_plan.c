@@ -11,7 +11,7 @@ static closs_caps cpu(void) {
                            .fp64 = true,
                            .int64 = true,
                            .compiler = true,
-                           .address_bits = 64,
+                           .little_endian = true,
                            .max_work_group = 4096,
                            .local_memory = 32768};
   return caps;

@@ -288,9 +288,9 @@ static void bad_states(void **unused) {
   refused(closs_state_init(NULL, CLOSS_F32, 0, &error), "state: is NULL, expected 1056 bytes");
   refused(closs_state_init(state, CLOSS_F16, 0, &error), "arithmetic: is f16, expected f32 or f64");
   refused(closs_state_init(state, CLOSS_F32, 100, &error),
-          "first_term: is 100, expected a multiple of 4096 below 2^44");
-  refused(closs_state_init(state, CLOSS_F32, (uint64_t)1 << 44, &error),
-          "first_term: is 17592186044416, expected a multiple of 4096 below 2^44");
+          "first_term: is 100, expected a multiple of 4096 below 2^43");
+  refused(closs_state_init(state, CLOSS_F32, (uint64_t)1 << 43, &error),
+          "first_term: is 8796093022208, expected a multiple of 4096 below 2^43");
   closs_state_init(state, CLOSS_F32, 4096, NULL);
   set_word(state, 0, 0x31534c63);
   refused(closs_state_range(state, NULL, NULL, &error),

@@ -165,6 +165,9 @@ bool loss_call_read(struct loss_call *call, struct failure *failure) {
     call->has_upstream_array = true;
     if (!read_factor(&call->upstream, "--grad-output", upstream, call, &taken, failure)) return false;
   }
+  if (!operand_check_whole(&call->input, failure) || !operand_check_whole(&call->target, failure) ||
+      !operand_check_whole(&call->weight, failure) || !operand_check_whole(&call->upstream, failure))
+    return false;
   if (arguments_value(arguments, "png") == NULL) return true;
   const struct operand *other = !call->input.picture ? &call->input : &call->target;
   return other->picture || failure_set(failure, STATUS_USAGE, "--png: %s '%.200s' is no .png picture; expected two",

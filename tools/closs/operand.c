@@ -55,11 +55,12 @@ static bool load(struct operand *operand, void **bytes, size_t *size, struct fai
     } else {
       operand->map = *bytes = map;
       operand->map_size = *size;
+      operand->descriptor = descriptor;
     }
   } else if (read_stream(operand, descriptor, size, failure)) {
     *bytes = operand->memory;
   }
-  if (descriptor >= 0 && !standard_input) close(descriptor);
+  if (descriptor >= 0 && !standard_input && operand->map == NULL) close(descriptor);
   return *bytes != NULL;
 }
 
@@ -114,6 +115,13 @@ bool operand_read(struct operand *operand, const char *what, const char *text, c
   return read_file(operand, failure);
 }
 
+static void unmap(struct operand *operand) {
+  if (operand->map == NULL) return;
+  munmap(operand->map, operand->map_size);
+  close(operand->descriptor);
+  operand->map = NULL;
+}
+
 bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure *failure) {
   closs_error error;
   /* Elements lie without gaps in C or Fortran order, so that strides stay as they are. */
@@ -127,15 +135,22 @@ bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure 
                        operand->what, operand->text, closs_dtype_name(operand->tensor.dtype), closs_dtype_name(dtype));
   }
   free(operand->memory);
-  if (operand->map != NULL) munmap(operand->map, operand->map_size);
-  operand->map = NULL;
+  unmap(operand);
   operand->data = operand->memory = data;
   operand->tensor.dtype = dtype;
   return true;
 }
 
+bool operand_check_whole(const struct operand *operand, struct failure *failure) {
+  struct stat status;
+  if (operand->map == NULL || (fstat(operand->descriptor, &status) == 0 && status.st_size >= (off_t)operand->map_size))
+    return true;
+  return failure_set(failure, STATUS_USAGE, "%s: '%.200s' was shortened while it was read", operand->what,
+                     operand->text);
+}
+
 void operand_release(struct operand *operand) {
-  if (operand->map != NULL) munmap(operand->map, operand->map_size);
+  unmap(operand);
   free(operand->memory);
   *operand = (struct operand){.what = NULL};
 }

@@ -14,6 +14,7 @@ struct operand {
   void *memory;     /* from malloc(), or NULL */
   void *map;        /* a mapped file, or NULL */
   size_t map_size;
+  int descriptor; /* of the mapped file */
 };
 
 /*
@@ -23,6 +24,12 @@ struct operand {
  */
 bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal, bool *stdin_taken,
                   struct failure *failure);
+
+/*
+ * Whether a mapped file still has the bytes that it had: one that was cut short would end the program when it is read.
+ * (What is cut later still is the signal handler's.)
+ */
+bool operand_check_whole(const struct operand *operand, struct failure *failure);
 
 /* Converts the elements to another type, each rounded once to nearest even. */
 bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure *failure);

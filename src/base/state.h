@@ -5,8 +5,8 @@
  * The blocks are those of closs_sum_f32 and closs_sum_f64 (sum.inc), left to right, unused ones 0. The lanes are those
  * of the chunk that the end lies in, all 0 where the end is a multiple of CLOSS_CHUNK.
  */
-#ifndef CLOSS_REFERENCE_STATE_H
-#define CLOSS_REFERENCE_STATE_H
+#ifndef CLOSS_BASE_STATE_H
+#define CLOSS_BASE_STATE_H
 
 #include <stdint.h>
 
@@ -27,6 +27,6 @@ enum closs_state_word {
 #define CLOSS_LANES 64
 
 /* The most terms of a sum: with them the blocks fit. */
-#define CLOSS_STATE_TERMS ((uint64_t)1 << 44)
+#define CLOSS_STATE_TERMS ((uint64_t)1 << 43)
 
 #endif
