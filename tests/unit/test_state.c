@@ -115,7 +115,7 @@ static void merging_in_any_grouping(void **state) {
 /* Blocks far from the beginning: begin and end need more than 32 bits. */
 static void merging_far_out(void **state) {
   (void)state;
-  const uint64_t far = ((uint64_t)1 << 43) - 4096;
+  const uint64_t far = ((uint64_t)1 << 42) - 4096;
   unsigned char first[1056], second[1056];
   uint64_t begin, end;
   float trees[6];
