@@ -125,7 +125,7 @@ static void load(closs_dtype from, const void *element, double value[2]) {
 }
 
 void closs_load_f32(closs_dtype from, const void *element, float value[2]) {
-  double wide[2];
+  double wide[2] = {0, 0}; /* should `from` be no type */
   switch (from) {
   case CLOSS_F16: /* straight, for speed */
     value[0] = f32_from_f16(ELEMENT(uint16_t));
