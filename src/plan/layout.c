@@ -168,6 +168,18 @@ static void add_merge(closs_layout *layout, const closs_step *from, uint32_t fla
   step->out = copy.out;
 }
 
+/* One item of a pass writes the result of its sum itself; of several, a merge with these flags does. */
+static closs_status finish_or_merge(closs_layout *layout, closs_step *step, uint32_t merge_flags, uint64_t *reals,
+                                    closs_error *error) {
+  if (step->items == 1) {
+    step->flags |= CLOSS_FLAG_FINISH;
+    return CLOSS_OK;
+  }
+  closs_status status = take_states(step, reals, error);
+  add_merge(layout, step, merge_flags);
+  return status;
+}
+
 static closs_status add_weight_sum(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                                    uint64_t *reals, closs_error *error) {
   uint32_t flags = CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_WEIGHT | CLOSS_FLAG_RESULT_FACTOR |
@@ -176,13 +188,7 @@ static closs_status add_weight_sum(const closs_request *request, const closs_tun
   layout->factor_at = (uint32_t)*reals;
   *reals += 4;
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
-  if (step->items == 1) {
-    step->flags |= CLOSS_FLAG_FINISH;
-    return CLOSS_OK;
-  }
-  closs_status status = take_states(step, reals, error);
-  add_merge(layout, step, CLOSS_FLAG_RESULT_FACTOR);
-  return status;
+  return finish_or_merge(layout, step, CLOSS_FLAG_RESULT_FACTOR, reals, error);
 }
 
 static closs_status add_columns(const closs_request *request, uint32_t operand, const closs_tuning *tuning,
@@ -255,16 +261,7 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
     return status;
   }
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
-  if (!sum) {
-    return CLOSS_OK;
-  }
-  if (step->items == 1) {
-    step->flags |= CLOSS_FLAG_FINISH;
-    return CLOSS_OK;
-  }
-  closs_status status = take_states(step, reals, error);
-  add_merge(layout, step, common_flags(request));
-  return status;
+  return sum ? finish_or_merge(layout, step, common_flags(request), reals, error) : CLOSS_OK;
 }
 
 static closs_status add_steps(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
