@@ -7,8 +7,9 @@
  * - CLOSS_STORAGE: contiguous access, the closs_dtype of all arrays; not set: strided access
  * - CLOSS_COMPLEX: an operand is complex
  * - CLOSS_WIDE: strided access has 64-bit indices
- * - CLOSS_GROUP: schedule groups, its work-group size, and CLOSS_GROUP_WIDTH, the lanes of a work-item: 1, 2 or 4; not
- *   set: schedule lanes
+ * - CLOSS_GROUP: schedule groups, its work-group size; not set: schedule lanes
+ * - CLOSS_WIDTH: the lanes that are computed at once: in schedule groups a work-item's 1, 2 or 4, in schedule lanes 1;
+ *   not set: a vector of them
  * - CLOSS_FLAGS: a fixed value of pass.cl's argument `flags`; not set: the argument counts
  */
 #pragma OPENCL FP_CONTRACT OFF
@@ -17,6 +18,8 @@
 #endif
 
 #define CLOSS_INLINE static inline __attribute__((always_inline))
+/* That vectors are used already: else Intel's compilers make some of work-items too, which takes them up to minutes. */
+#define CLOSS_HINT vec_type_hint(float4)
 /* Loops over arrays whose body is large stay loops. */
 #define CLOSS_ROLLED __attribute__((opencl_unroll_hint(1)))
 
@@ -44,8 +47,8 @@ typedef uint closs_bits;
 /* What a loss's function takes and gives: as many elements at once as a work-item does. */
 #define CLOSS_JOIN_EXPANDED(a, b) a##b
 #define CLOSS_JOIN(a, b) CLOSS_JOIN_EXPANDED(a, b)
-#ifdef CLOSS_GROUP
-#define CLOSS_VALUE_WIDTH CLOSS_GROUP_WIDTH
+#ifdef CLOSS_WIDTH
+#define CLOSS_VALUE_WIDTH CLOSS_WIDTH
 #elif defined(CLOSS_DOUBLE)
 #define CLOSS_VALUE_WIDTH 8
 #else

@@ -74,23 +74,22 @@ CLOSS_INLINE void closs_add(closs_value *s, closs_value *c, closs_value x) {
 
 CLOSS_DEFINE_MERGE(closs_merge_1, closs_real)
 #ifndef CLOSS_GROUP
+CLOSS_DEFINE_MERGE(closs_merge_value, closs_value)
+#if CLOSS_VALUE_WIDTH > 1
 #ifdef CLOSS_DOUBLE
-CLOSS_DEFINE_MERGE(closs_merge_8, double8)
 CLOSS_DEFINE_MERGE(closs_merge_4, double4)
 CLOSS_DEFINE_MERGE(closs_merge_2, double2)
-#define closs_merge_vector closs_merge_8
 typedef double8 closs_real8;
 typedef double4 closs_real4;
 typedef double2 closs_real2;
 #else
-CLOSS_DEFINE_MERGE(closs_merge_16, float16)
 CLOSS_DEFINE_MERGE(closs_merge_8, float8)
 CLOSS_DEFINE_MERGE(closs_merge_4, float4)
 CLOSS_DEFINE_MERGE(closs_merge_2, float2)
-#define closs_merge_vector closs_merge_16
 typedef float8 closs_real8;
 typedef float4 closs_real4;
 typedef float2 closs_real2;
+#endif
 #endif
 
 /* The 64 lanes to one pair: lane j takes lane j + h, h = 32, 16, ... 1. */
@@ -99,9 +98,14 @@ CLOSS_INLINE closs_pair closs_merge_lanes(closs_lanes *lanes) {
   closs_value *c = lanes->c;
   for (uint h = CLOSS_VALUES / 2; h > 0; h /= 2) {
     for (uint v = 0; v < h; v++) {
-      closs_merge_vector(&s[v], &c[v], s[v + h], c[v + h]);
+      closs_merge_value(&s[v], &c[v], s[v + h], c[v + h]);
     }
   }
+  closs_pair p;
+#if CLOSS_VALUE_WIDTH == 1
+  p.s = s[0];
+  p.c = c[0];
+#else
 #ifdef CLOSS_DOUBLE
   closs_real8 s8 = s[0], c8 = c[0];
 #else
@@ -112,10 +116,10 @@ CLOSS_INLINE closs_pair closs_merge_lanes(closs_lanes *lanes) {
   closs_merge_4(&s4, &c4, s8.hi, c8.hi);
   closs_real2 s2 = s4.lo, c2 = c4.lo;
   closs_merge_2(&s2, &c2, s4.hi, c4.hi);
-  closs_pair p;
   p.s = s2.lo;
   p.c = c2.lo;
   closs_merge_1(&p.s, &p.c, s2.hi, c2.hi);
+#endif
   return p;
 }
 #endif

@@ -6,8 +6,9 @@
 #   tools/test.sh --sanitize   the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tools/test.sh --coverage   line coverage of src/ at the end
 #
-# The options combine. CLOSS_TEST_DEVICE picks the OpenCL device by a part of its platform's or its own name; without it
-# the tests run on POCL's. Exits with 0 only where every test passed.
+# The options combine. The tests run on POCL's device, and without --sanitize and --coverage those whose results are bits
+# on four other OpenCL implementations too. CLOSS_TEST_DEVICE picks a device instead, by a part of its platform's or its
+# own name. Exits with 0 only where every test passed, on all five.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 folder=build/tests
@@ -32,7 +33,7 @@ for argument in "$@"; do
     test_packages+=(gcovr)
     ;;
   *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   esac
@@ -46,6 +47,35 @@ rm -rf "$folder/tests/pocl-cache"
 status=0
 meson test -C "$folder" --no-rebuild --print-errorlogs "${arguments[@]}" || status=$?
 
+# elsewhere NAME: the tests of bits with one other OpenCL implementation; with a slow one, fewer cases.
+elsewhere() {
+  local -A every=([intel-cpu]=2 [intel-fpga]=4 [rusticl]=4 [oclgrind]=20)
+  local which=(--suite bits)
+  echo "on $1:"
+  source "build/implementations/$1.env"
+  if [ "$1" = oclgrind ]; then
+    which=(gradient matrix)
+  elif [ "${CLOSS_TEST_FULL-}" ]; then
+    every[$1]=1
+  fi
+  CLOSS_TEST_EVERY=${every[$1]} meson test -C "$folder" --no-rebuild --print-errorlogs --logbase "$1" "${arguments[@]}" \
+    "${which[@]}" || return
+  # What Oclgrind reports fails no test.
+  ! grep -B 2 -A 6 -E '^[[:space:]]+Kernel: |^OCLGRIND' "$folder/meson-logs/$1.txt" >&2
+}
+
+missing=()
+if [ "$folder" = build/tests ] && [ -z "${CLOSS_TEST_DEVICE-}" ]; then
+  tools/opencl-implementations.sh build/implementations || status=1
+  for name in "${implementations[@]}"; do
+    if [ ! -f "build/implementations/$name.env" ]; then
+      missing+=("$name")
+    elif [ "$name" != pocl ]; then
+      (elsewhere "$name") || status=1
+    fi
+  done
+fi
+
 if [ "$coverage" = yes ]; then
   gcovr --root . --filter src/ --object-directory "$folder" --print-summary || status=$?
 fi
@@ -54,4 +84,7 @@ fi
 awk '/^test: / { print $NF ":" }
      /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|failed in turn/' \
   "$folder/meson-logs/testlog.txt"
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "NOT TESTED, since it could not be installed: ${missing[*]} (build/implementations/*.log)" >&2
+fi
 exit "$status"

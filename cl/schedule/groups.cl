@@ -4,7 +4,7 @@
  * through the chunk for one such window of lanes after the other. Lanes merge in local memory, in the same order of
  * dependence as in schedule lanes.
  */
-#define CLOSS_KERNEL __kernel __attribute__((reqd_work_group_size(CLOSS_GROUP, 1, 1)))
+#define CLOSS_KERNEL __kernel __attribute__((reqd_work_group_size(CLOSS_GROUP, 1, 1), CLOSS_HINT))
 
 #define CLOSS_WINDOWS (CLOSS_LANES / CLOSS_TILE_LANES) /* of a chunk */
 #if CLOSS_GROUP > CLOSS_WINDOWS

@@ -1,5 +1,5 @@
 /* Schedule lanes: a work-item does 2^span chunks, one after the other, all 64 lanes at once. */
-#define CLOSS_KERNEL __kernel
+#define CLOSS_KERNEL __kernel __attribute__((CLOSS_HINT))
 
 CLOSS_INLINE void closs_run(const closs_pass_state *pass) {
   const uint flags = pass->terms.flags;

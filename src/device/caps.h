@@ -14,10 +14,11 @@ typedef enum closs_device_type {
 
 typedef struct closs_caps {
   closs_device_type type;
-  bool fp64;           /* double, and the 64-bit integers that its bits need */
-  bool int64;          /* long: always in the full profile, cles_khr_int64 in the embedded one */
-  bool compiler;       /* can build from source */
-  bool unified_memory; /* CL_DEVICE_HOST_UNIFIED_MEMORY */
+  const char *platform; /* its name */
+  bool fp64;            /* double, and the 64-bit integers that its bits need */
+  bool int64;           /* long: always in the full profile, cles_khr_int64 in the embedded one */
+  bool compiler;        /* can build from source */
+  bool unified_memory;  /* CL_DEVICE_HOST_UNIFIED_MEMORY */
   bool little_endian;
   uint32_t address_bits; /* 32 or 64 */
   uint32_t compute_units;

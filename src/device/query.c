@@ -130,6 +130,7 @@ static closs_status ask_numbers(closs_context *context, closs_error *error) {
   if (!available) return closs_fail(error, CLOSS_INVALID_ARGUMENT, "device: %s is not available", context->device_name);
   closs_caps *caps = &context->caps;
   caps->type = device_type(type);
+  caps->platform = context->platform_name;
   caps->compiler = compiler;
   caps->unified_memory = unified;
   caps->little_endian = little;

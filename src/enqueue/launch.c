@@ -168,10 +168,10 @@ void closs_places_scratch(const closs_plan *plan, closs_places *places) {
 }
 
 size_t closs_launch_groups(const closs_step *step) {
-  if (step->body == CLOSS_BODY_MERGE) {
-    return (size_t)step->columns * step->components;
-  }
-  return step->body == CLOSS_BODY_EXTEND ? 1 : (size_t)step->columns * step->items;
+  const size_t items = step->body == CLOSS_BODY_MERGE    ? (size_t)step->columns * step->components
+                       : step->body == CLOSS_BODY_EXTEND ? 1
+                                                         : (size_t)step->columns * step->items;
+  return step->by_groups ? items : (items - 1) / step->local + 1;
 }
 
 closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,

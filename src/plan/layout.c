@@ -145,10 +145,8 @@ static closs_step *add_step(closs_layout *layout, uint32_t program, enum closs_b
   step->body = body;
   step->program = program;
   step->flags = flags;
-  step->local = 1;
-  if (layout->programs[program].group != 0 && body == CLOSS_BODY_PASS) {
-    step->local = layout->programs[program].group;
-  }
+  step->by_groups = layout->programs[program].group != 0 && body == CLOSS_BODY_PASS;
+  step->local = step->by_groups ? layout->programs[program].group : layout->local;
   step->columns = 1;
   step->components = 1;
   step->out = CLOSS_SLOT_LOSS;
@@ -384,6 +382,8 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   closs_space_collapse(&layout->terms[0], used);
   layout->programs[0].loss = request->info->loss;
   status = choose_variant(request, caps, layout, error);
+  layout->local = tuning.local <= caps->max_work_group ? tuning.local : 1;
+  layout->programs[0].width = tuning.scalar ? 1 : 0;
   layout->programs[1] = layout->programs[0];
   if (status == CLOSS_OK && layout->schedule == CLOSS_SCHEDULE_GROUPS) {
     status = choose_group(options, request, caps, &tuning, &layout->programs[0], error);

@@ -23,6 +23,7 @@ typedef struct closs_step {
   uint32_t components; /* sums a column: 2 of complex gradients */
   uint32_t items;      /* work-items, or in schedule groups work-groups, a column */
   uint32_t local;      /* the work-group size */
+  bool by_groups;      /* an item is a work-group */
   uint32_t chunks;     /* of a column */
   uint32_t last;       /* terms in the last chunk, 1 to 4096 */
   uint32_t span;
@@ -38,6 +39,7 @@ typedef struct closs_step {
 
 typedef struct closs_layout {
   closs_schedule schedule;
+  uint32_t local; /* the work-group size of all but a pass in schedule groups */
   closs_program_spec programs[CLOSS_MAX_PROGRAMS];
   closs_step steps[CLOSS_MAX_STEPS];
   uint32_t step_count; /* 0: there are no terms */

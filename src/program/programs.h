@@ -32,7 +32,7 @@ typedef struct closs_program_spec {
   uint32_t bodies; /* bits of closs_body */
   uint32_t flags;  /* pass.cl's flags fixed at compile time, or CLOSS_ANY */
   uint32_t group;  /* schedule groups: the work-group size; 0: schedule lanes */
-  uint32_t width;  /* schedule groups: the lanes of a work-item */
+  uint32_t width;  /* lanes computed at once: schedule groups a work-item's; schedule lanes 1, or 0: in vectors */
 } closs_program_spec;
 
 typedef struct closs_programs closs_programs;

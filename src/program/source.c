@@ -52,7 +52,9 @@ static void add_options(closs_source *source, const closs_program_spec *spec, bo
   }
   if (spec->group != 0) {
     add_option(source, " -DCLOSS_GROUP=%uu", (unsigned)spec->group);
-    add_option(source, " -DCLOSS_GROUP_WIDTH=%u", (unsigned)spec->width);
+  }
+  if (spec->width != 0) {
+    add_option(source, " -DCLOSS_WIDTH=%u", (unsigned)spec->width);
   }
   if (spec->flags != CLOSS_ANY) {
     add_option(source, " -DCLOSS_FLAGS=%uu", (unsigned)spec->flags);

@@ -15,6 +15,11 @@ static const struct {
 } sizes[] = {{1, 1}, {2, 4}, {8, 2}, {16, 4}, {32, 1}, {64, 1}, {64, 4}, {256, 1}, {256, 4}, {1024, 2}};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
+/* llvmpipe ends every loop once a work-group's have turned 65535 times in all: what few work-items do in long ones. */
+static bool beyond(const test_device *device, uint32_t group) {
+  return group < 8 && strstr(device->name, "rusticl");
+}
+
 static const uint64_t lengths[] = {1, 63, 65, CHUNK - 1, CHUNK, CHUNK + 1, 9 * CHUNK + 70, 40 * CHUNK + 4001};
 
 static const closs_dtype dtypes[] = {CLOSS_F32, CLOSS_F16, CLOSS_BF16, CLOSS_F64};
@@ -23,7 +28,7 @@ static const closs_dtype dtypes[] = {CLOSS_F32, CLOSS_F16, CLOSS_BF16, CLOSS_F64
  */
 static void contiguous(void **state) {
   const test_device *device = *state;
-  for (size_t s = 0; s < SIZES; s++) {
+  for (size_t s = 0; s < SIZES; s += test_every()) {
     const closs_loss loss = closs_loss_at(s % closs_loss_count())->loss;
     const closs_dtype dtype = dtypes[(s / 2) % 4];
     const closs_reduction reduction = s % 3 == 1 ? CLOSS_SUM : CLOSS_MEAN;
@@ -50,6 +55,7 @@ static void strided(void **state) {
   const test_device *device = *state;
   static const uint64_t whole[] = {5, 37, 41}, row[] = {41}, column[] = {37, 1};
   for (size_t s = 0; s < SIZES; s += 3) {
+    if (beyond(device, sizes[s].group)) continue;
     for (int kind = 0; kind < 4; kind++) {
       const closs_dtype dtype = kind == 3 ? CLOSS_C64 : CLOSS_F32;
       closs_tensor input = closs_tensor_contiguous(dtype, 3, whole), target = input;

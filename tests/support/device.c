@@ -96,6 +96,12 @@ int test_device_teardown(void **state) {
   return 0;
 }
 
+size_t test_every(void) {
+  const char *every = getenv("CLOSS_TEST_EVERY");
+  const long cases = every ? strtol(every, NULL, 10) : 1;
+  return cases > 1 ? (size_t)cases : 1;
+}
+
 void test_cl(cl_int code, const char *what) {
   if (code != CL_SUCCESS) fail_msg("%s: %s", what, closs_opencl_error_name(code));
 }

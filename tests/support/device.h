@@ -28,6 +28,9 @@ int test_device_teardown(void **state);
 bool test_device_find(test_device *device);
 void test_device_close(test_device *device);
 
+/* $CLOSS_TEST_EVERY: on a slow device, long tests do one case in so many; 1 where it is unset. */
+size_t test_every(void);
+
 /* Fails the running test unless code is CL_SUCCESS. */
 void test_cl(cl_int code, const char *what);
 

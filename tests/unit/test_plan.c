@@ -177,7 +177,7 @@ static void groups(void **state) {
   layout = planned(&options, &caps);
   assert_int_equal(layout.schedule, CLOSS_SCHEDULE_GROUPS);
   assert_int_equal(layout.steps[0].local, 256);
-  assert_int_equal(layout.steps[1].local, 1);
+  assert_int_equal(layout.steps[1].local, 64);
   caps.max_work_group = 100;
   layout = planned(&options, &caps);
   assert_int_equal(layout.steps[0].local, 64);
