@@ -14,7 +14,8 @@ typedef enum closs_device_type {
 
 typedef struct closs_caps {
   closs_device_type type;
-  const char *platform; /* its name */
+  const char *vendor;   /* CL_DEVICE_VENDOR */
+  const char *platform; /* CL_PLATFORM_NAME */
   bool fp64;            /* double, and the 64-bit integers that its bits need */
   bool int64;           /* long: always in the full profile, cles_khr_int64 in the embedded one */
   bool compiler;        /* can build from source */

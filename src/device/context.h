@@ -16,6 +16,7 @@ struct closs_context {
   cl_device_id device;
   closs_caps caps;
   char platform_name[128]; /* cut where longer */
+  char vendor_name[128];
   char device_name[128];
   pthread_mutex_t mutex; /* guards device_class, and one probe at a time */
   closs_device_class device_class;

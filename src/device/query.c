@@ -43,15 +43,26 @@ static void copy_name(char *name, size_t size, const char *text) {
   name[length] = '\0';
 }
 
+/* A text of the device, cut to what fits. */
+static closs_status ask_name(const closs_context *context, cl_device_info info, const char *name, char *to, size_t size,
+                             closs_error *error) {
+  char *text = NULL;
+  closs_status status = ask_text(context, info, name, &text, error);
+  if (!status) copy_name(to, size, text);
+  closs_release(&context->allocator, text);
+  return status;
+}
+
 static closs_status ask_names(closs_context *context, closs_error *error) {
   char *text = NULL;
   size_t size = 0;
   cl_platform_id platform = NULL;
-  closs_status status = ask_text(context, CL_DEVICE_NAME, "CL_DEVICE_NAME", &text, error);
+  closs_status status =
+      ask_name(context, CL_DEVICE_NAME, "CL_DEVICE_NAME", context->device_name, sizeof context->device_name, error);
+  if (!status)
+    status = ask_name(context, CL_DEVICE_VENDOR, "CL_DEVICE_VENDOR", context->vendor_name, sizeof context->vendor_name,
+                      error);
   if (status) return status;
-  copy_name(context->device_name, sizeof context->device_name, text);
-  closs_release(&context->allocator, text);
-  text = NULL;
   status = ask(context, CL_DEVICE_PLATFORM, "CL_DEVICE_PLATFORM", &platform, sizeof platform, error);
   if (status) return status;
   cl_int code = context->cl.GetPlatformInfo(platform, CL_PLATFORM_NAME, 0, NULL, &size);
@@ -130,6 +141,7 @@ static closs_status ask_numbers(closs_context *context, closs_error *error) {
   if (!available) return closs_fail(error, CLOSS_INVALID_ARGUMENT, "device: %s is not available", context->device_name);
   closs_caps *caps = &context->caps;
   caps->type = device_type(type);
+  caps->vendor = context->vendor_name;
   caps->platform = context->platform_name;
   caps->compiler = compiler;
   caps->unified_memory = unified;

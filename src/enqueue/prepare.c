@@ -85,9 +85,9 @@ static closs_status make_kernels(closs_plan *plan, closs_error *error) {
 
 /*
  * Runs each kernel once without work: some drivers compile at the first launch of a local size, and again for one of
- * many groups. Pieces may be launched both ways.
+ * many groups. Pieces may be launched both ways. `at` becomes the step that failed, if one did.
  */
-static closs_status warm_up(closs_plan *plan, closs_error *error) {
+static closs_status warm_up(closs_plan *plan, uint32_t *at, closs_error *error) {
   const closs_opencl *cl = &plan->context->cl;
   cl_int code = CL_SUCCESS;
   cl_command_queue queue = cl->CreateCommandQueue(plan->context->context, plan->context->device, 0, &code);
@@ -99,6 +99,7 @@ static closs_status warm_up(closs_plan *plan, closs_error *error) {
   closs_status status = CLOSS_OK;
   for (uint32_t i = 0; i < plan->layout.step_count && status == CLOSS_OK; i++) {
     closs_step nothing = plan->layout.steps[i];
+    *at = i;
     nothing.columns = 0;
     nothing.chunks = 0;
     places.first_term = 1; /* extends no state */
@@ -117,6 +118,34 @@ static closs_status warm_up(closs_plan *plan, closs_error *error) {
   return status;
 }
 
+static void release_kernels(closs_plan *plan) {
+  for (uint32_t i = 0; i < CLOSS_MAX_STEPS; i++) {
+    if (plan->kernels[i].handle != NULL) {
+      plan->context->cl.ReleaseKernel(plan->kernels[i].handle);
+    }
+    plan->kernels[i] = (closs_kernel){0};
+  }
+}
+
+/* Kernels that have run. A kernel may take more registers than a device has for the work-group size that suits it:
+ * then it is made again for a smaller one. */
+static closs_status make_ready(closs_plan *plan, closs_error *error) {
+  closs_error problem = {CLOSS_OK, CL_SUCCESS, ""};
+  closs_status status;
+  uint32_t at;
+  do {
+    release_kernels(plan);
+    at = 0;
+    status = make_kernels(plan, &problem);
+    status = status == CLOSS_OK ? warm_up(plan, &at, &problem) : status;
+  } while (status == CLOSS_OPENCL_ERROR && problem.opencl == CL_INVALID_WORK_GROUP_SIZE &&
+           closs_layout_shrink(&plan->layout, at));
+  if (status != CLOSS_OK && error != NULL) {
+    *error = problem;
+  }
+  return status;
+}
+
 closs_status closs_prepare(closs_plan *plan, closs_error *error) {
   if (plan->prepared) {
     return CLOSS_OK;
@@ -131,9 +160,8 @@ closs_status closs_prepare(closs_plan *plan, closs_error *error) {
       plan->scratch = NULL;
       status = closs_fail_opencl(error, code, "clCreateBuffer of %d bytes of scratch", SCRATCH_BYTES);
     }
-    status = status == CLOSS_OK ? make_kernels(plan, error) : status;
     status = status == CLOSS_OK ? make_layouts(plan, error) : status;
-    status = status == CLOSS_OK ? warm_up(plan, error) : status;
+    status = status == CLOSS_OK ? make_ready(plan, error) : status;
   }
   if (status != CLOSS_OK) {
     closs_unprepare(plan);
@@ -144,12 +172,7 @@ closs_status closs_prepare(closs_plan *plan, closs_error *error) {
 
 void closs_unprepare(closs_plan *plan) {
   const closs_opencl *cl = &plan->context->cl;
-  for (uint32_t i = 0; i < CLOSS_MAX_STEPS; i++) {
-    if (plan->kernels[i].handle != NULL) {
-      cl->ReleaseKernel(plan->kernels[i].handle);
-    }
-    plan->kernels[i] = (closs_kernel){0};
-  }
+  release_kernels(plan);
   for (uint32_t i = 0; i < CLOSS_LAYOUTS; i++) {
     if (plan->layouts[i] != NULL) {
       cl->ReleaseMemObject(plan->layouts[i]);

@@ -383,6 +383,7 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   layout->programs[0].loss = request->info->loss;
   status = choose_variant(request, caps, layout, error);
   layout->local = tuning.local <= caps->max_work_group ? tuning.local : 1;
+  layout->fixed_group = options->work_group != 0;
   layout->programs[0].width = tuning.scalar ? 1 : 0;
   layout->programs[1] = layout->programs[0];
   if (status == CLOSS_OK && layout->schedule == CLOSS_SCHEDULE_GROUPS) {
@@ -401,4 +402,22 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   set_types(request, layout);
   set_numbers(request, layout);
   return CLOSS_OK;
+}
+
+bool closs_layout_shrink(closs_layout *layout, uint32_t step) {
+  const closs_step shrunk = layout->steps[step];
+  if (shrunk.local == 1 || (shrunk.by_groups && layout->fixed_group)) {
+    return false;
+  }
+  for (uint32_t i = 0; i < layout->step_count; i++) {
+    if (layout->steps[i].by_groups == shrunk.by_groups) {
+      layout->steps[i].local = shrunk.local / 2;
+    }
+  }
+  if (shrunk.by_groups) {
+    layout->programs[shrunk.program].group = shrunk.local / 2;
+  } else {
+    layout->local = shrunk.local / 2;
+  }
+  return true;
 }

@@ -39,7 +39,8 @@ typedef struct closs_step {
 
 typedef struct closs_layout {
   closs_schedule schedule;
-  uint32_t local; /* the work-group size of all but a pass in schedule groups */
+  uint32_t local;   /* the work-group size of all but a pass in schedule groups */
+  bool fixed_group; /* a pass's is the caller's choice */
   closs_program_spec programs[CLOSS_MAX_PROGRAMS];
   closs_step steps[CLOSS_MAX_STEPS];
   uint32_t step_count; /* 0: there are no terms */
@@ -58,6 +59,10 @@ typedef struct closs_layout {
 /* CLOSS_UNSUPPORTED where the device cannot index the arrays, or the workspace would be too large. */
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error);
+
+/* Halves the work-group size of a step, and of those that share it; false where that cannot be. What is launched and
+ * left in the workspace stays the same. */
+bool closs_layout_shrink(closs_layout *layout, uint32_t step);
 
 /* Chunks and last of a run of `terms` that begins at position `head` of a chunk. */
 void closs_layout_chunks(uint64_t terms, uint32_t head, uint32_t *chunks, uint32_t *last);

@@ -16,6 +16,7 @@ typedef struct closs_tuning {
   uint64_t stream_bytes;  /* results of at least so many bytes are stored past the cache; 0: never */
 } closs_tuning;
 
+/* By the vendor or platform of a device with a type, else by its type, else the default. */
 closs_tuning closs_tuning_for(const closs_caps *caps);
 
 #endif

@@ -168,6 +168,46 @@ static void test_prepare_again_changes_nothing(void **state) {
   test_job_free(&work);
 }
 
+/* A device on which the kernels fit in small work-groups alone, whatever it says. */
+enum { LARGEST_GROUP = 4 };
+static unsigned too_large;
+
+static cl_int CL_API_CALL enqueue_small(cl_command_queue queue, cl_kernel kernel, cl_uint rank, const size_t *offset,
+                                        const size_t *global, const size_t *local, cl_uint wait_count,
+                                        const cl_event *wait, cl_event *event) {
+  if (*local > LARGEST_GROUP) {
+    ++too_large;
+    return CL_INVALID_WORK_GROUP_SIZE;
+  }
+  return clEnqueueNDRangeKernel(queue, kernel, rank, offset, global, local, wait_count, wait, event);
+}
+
+static void test_smaller_work_groups(void **state) {
+  test_device device = *(const test_device *)*state;
+  closs_opencl table = *closs_opencl_loader();
+  closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
+  closs_plan_options options = test_job_options();
+  closs_plan *plan;
+  closs_error error;
+  table.EnqueueNDRangeKernel = enqueue_small;
+  context_options.opencl = &table;
+  too_large = 0;
+  if (closs_context_create(device.context, device.device, &context_options, &device.closs, &error) != CLOSS_OK)
+    fail_msg("%s", error.text);
+  options.schedule = CLOSS_SCHEDULE_GROUPS;
+  test_job work = test_job_make(&device, &options);
+  assert_true(too_large >= 4); /* from 64 down */
+  test_job_enqueue(&work, &work.buffers);
+  test_job_expect(&work, &work.buffers, 2);
+  test_job_free(&work);
+  options.work_group = 2 * LARGEST_GROUP; /* the caller's own choice stays */
+  assert_int_equal(closs_plan_create(device.closs, &options, &plan, &error), CLOSS_OK);
+  assert_int_equal(closs_plan_prepare(plan, &error), CLOSS_OPENCL_ERROR);
+  assert_int_equal(error.opencl, CL_INVALID_WORK_GROUP_SIZE);
+  closs_plan_destroy(plan);
+  closs_context_destroy(device.closs);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_wait_list),
@@ -177,6 +217,7 @@ int main(void) {
       cmocka_unit_test(test_one_operand_twice),
       cmocka_unit_test(test_gradient_in_place),
       cmocka_unit_test(test_prepare_again_changes_nothing),
+      cmocka_unit_test(test_smaller_work_groups),
   };
   return cmocka_run_group_tests_name("enqueue", tests, test_device_setup, test_device_teardown);
 }

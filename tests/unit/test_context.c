@@ -70,6 +70,8 @@ static cl_int CL_API_CALL get_device_info(cl_device_id asked, cl_device_info inf
     ANSWER(CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cache);
   case CL_DEVICE_NAME:
     return answer(fake.name, strlen(fake.name) + 1, size, place, needed);
+  case CL_DEVICE_VENDOR:
+    return answer("Maker", sizeof "Maker", size, place, needed);
   case CL_DEVICE_PROFILE:
     return answer(fake.profile, strlen(fake.profile) + 1, size, place, needed);
   case CL_DEVICE_EXTENSIONS:
@@ -188,6 +190,8 @@ static void capabilities(void **state) {
   assert_string_equal(context->platform_name, "Made Up");
   assert_string_equal(context->device_name, "Device");
   const closs_caps *caps = &context->caps;
+  assert_string_equal(caps->vendor, "Maker");
+  assert_string_equal(caps->platform, "Made Up");
   assert_int_equal(caps->type, CLOSS_DEVICE_GPU);
   assert_true(caps->compiler && caps->unified_memory && caps->little_endian && caps->int64 && !caps->fp64);
   assert_int_equal(caps->address_bits, 32);

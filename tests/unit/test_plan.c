@@ -3,6 +3,7 @@
 
 #include "cl/flags.h"
 #include "plan/layout.h"
+#include "plan/tuning.h"
 #include "program/source.h"
 #include "support/harness.h"
 
@@ -198,6 +199,75 @@ static void groups(void **state) {
   assert_int_equal(layout.programs[0].bodies, CLOSS_BODY_PASS);
 }
 
+/* The table: vendors and platforms before device types, and those before the default. */
+static void tuning(void **state) {
+  (void)state;
+  static const struct {
+    const char *vendor, *platform;
+    closs_device_type type;
+    closs_schedule schedule;
+    uint32_t group, width;
+  } rows[] = {
+      {"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS,
+       256, 4},
+      {"AMD", "rusticl", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 256, 4},
+      {"NVIDIA Corporation", "NVIDIA CUDA", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 256, 4},
+      {"Intel(R) Corporation", "Intel(R) OpenCL Graphics", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 128, 4},
+      {"ARM", "ARM Platform", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 64, 4},
+      {"QUALCOMM", "QUALCOMM Snapdragon(TM)", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 128, 4},
+      {"Mesa/X.org", "rusticl", CLOSS_DEVICE_CPU, CLOSS_SCHEDULE_GROUPS, 64, 1},
+      {"Oclgrind", "Oclgrind", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 64, 1},
+      {"Intel(R) Corporation", "Intel(R) OpenCL", CLOSS_DEVICE_CPU, CLOSS_SCHEDULE_LANES, 64, 1},
+      {"Somebody", "Something", CLOSS_DEVICE_CPU, CLOSS_SCHEDULE_LANES, 64, 1},
+      {"Somebody", "Something", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 256, 4},
+      {"Intel(R) Corporation", "Something", CLOSS_DEVICE_ACCELERATOR, CLOSS_SCHEDULE_LANES, 64, 1},
+      {"QUALCOMM", "Something", CLOSS_DEVICE_OTHER, CLOSS_SCHEDULE_LANES, 64, 1},
+      {NULL, NULL, CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 256, 4},
+  };
+  for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+    closs_caps caps = cpu();
+    caps.vendor = rows[i].vendor;
+    caps.platform = rows[i].platform;
+    caps.type = rows[i].type;
+    const closs_tuning found = closs_tuning_for(&caps);
+    if (found.schedule != rows[i].schedule || found.group != rows[i].group || found.width != rows[i].width)
+      fail_msg("row %zu: schedule %d, group %u, width %u", i, (int)found.schedule, (unsigned)found.group,
+               (unsigned)found.width);
+  }
+  closs_caps caps = cpu();
+  assert_true(closs_tuning_for(&caps).stream_bytes > 0);
+  caps.type = CLOSS_DEVICE_OTHER; /* the default: no special stores */
+  assert_true(closs_tuning_for(&caps).stream_bytes == 0);
+}
+
+/* A smaller work-group size for the steps that share one; the caller's own stays. */
+static void shrinking(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  caps.type = CLOSS_DEVICE_GPU;
+  const uint64_t terms = 1000000;
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  closs_layout layout = planned(&options, &caps);
+  const closs_layout before = layout;
+  assert_int_equal(layout.step_count, 2);
+  assert_true(closs_layout_shrink(&layout, 0));
+  assert_int_equal(layout.steps[0].local, before.steps[0].local / 2);
+  assert_int_equal(layout.programs[0].group, layout.steps[0].local);
+  assert_int_equal(layout.steps[1].local, before.steps[1].local);
+  assert_true(closs_layout_shrink(&layout, 1));
+  assert_int_equal(layout.steps[1].local, before.steps[1].local / 2);
+  assert_int_equal(layout.steps[0].local, before.steps[0].local / 2);
+  assert_int_equal(layout.workspace, before.workspace);
+  assert_int_equal(layout.steps[0].items, before.steps[0].items);
+  while (closs_layout_shrink(&layout, 0)) {
+  }
+  assert_int_equal(layout.steps[0].local, 1);
+  options.work_group = 64;
+  layout = planned(&options, &caps);
+  assert_false(closs_layout_shrink(&layout, 0));
+  assert_int_equal(layout.steps[0].local, 64);
+}
+
 /* The text of a program: its options are structure alone, and fit. */
 static void sources(void **state) {
   (void)state;
@@ -232,6 +302,8 @@ int main(void) {
       cmocka_unit_test(shares),
       cmocka_unit_test(order_of_launches),
       cmocka_unit_test(groups),
+      cmocka_unit_test(tuning),
+      cmocka_unit_test(shrinking),
       cmocka_unit_test(sources),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
