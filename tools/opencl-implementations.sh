@@ -7,7 +7,7 @@
 #   intel-cpu   Intel's CPU runtime: another vendor's compiler
 #   intel-fpga  Intel's FPGA emulator: an accelerator with the embedded profile
 #   rusticl     Mesa's rusticl on llvmpipe: a GPU driver without fp64
-#   oclgrind    an interpreter that reports races between work-items and invalid accesses
+#   oclgrind    an interpreter that can report races, invalid accesses and uninitialised reads: tests/oclgrind/run.sh
 #
 # Each has a DIR/NAME.env to source, after which it is the one implementation that programs see; DIR/NAME.log tells why
 # one has none. POCL is Debian's, installed, as for the build. The others stay in DIR: of Debian's packages only their
@@ -81,12 +81,9 @@ install_rusticl() {
     "MESA_SHADER_CACHE_DIR=$folder/rusticl"
 }
 
-# Oclgrind knows neither all that clang's optimisations make of a kernel, nor which elements of a vector are
-# initialised where one is made of others: it checks kernels as they are written.
 install_oclgrind() {
   debian oclgrind oclgrind
-  ready oclgrind Oclgrind "$(find "$folder/oclgrind" -name 'liboclgrind-rt-icd.so')" OCLGRIND_DATA_RACES=1 \
-    OCLGRIND_BUILD_OPTIONS=-disable-llvm-passes
+  ready oclgrind Oclgrind "$(find "$folder/oclgrind" -name 'liboclgrind-rt-icd.so')"
 }
 
 status=0

@@ -161,12 +161,12 @@ static void judge_case(const test_vector *vector, const test_work *work, const t
   found->cases_in_rule += rule;
 }
 
-static void report(const char *who, const tally *found) {
+static void report(const char *who, const tally *found, size_t cases) {
   printf("%s: %zu of %zu cases within 1 unit, %zu within the rule; %zu of %zu numbers within 1 unit, the farthest %.3g "
          "units\n",
          who, found->cases_in_one_unit, found->cases, found->cases_in_rule, found->components_in_one_unit,
          found->components, found->largest);
-  assert_int_equal(found->cases, vectors.count);
+  assert_int_equal(found->cases, cases);
   assert_int_equal(found->cases_in_rule, found->cases);
 }
 
@@ -182,12 +182,12 @@ static void test_reference(void **state) {
     test_results_free(&results);
     test_work_free(&work);
   }
-  report("reference", &found);
+  report("reference", &found, vectors.count);
 }
 
 static void test_device_has_the_references_bits(void **state) {
   tally found = {0};
-  for (size_t i = 0; i < vectors.count; ++i) {
+  for (size_t i = 0; i < vectors.count; i += test_every()) {
     test_work work = make_work(&vectors.cases[i]);
     test_results results;
     if (test_work_compare(*state, &work, vectors.cases[i].name, &results) == CLOSS_OK)
@@ -197,7 +197,7 @@ static void test_device_has_the_references_bits(void **state) {
     test_results_free(&results);
     test_work_free(&work);
   }
-  report("device", &found);
+  report("device", &found, (vectors.count - 1) / test_every() + 1);
 }
 
 int main(void) {
