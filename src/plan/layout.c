@@ -6,6 +6,7 @@
 #include "base/reciprocal.h"
 #include "cl/flags.h"
 #include "closs/partial.h"
+#include "plan/loops.h"
 #include "plan/tuning.h"
 #include "program/source.h"
 
@@ -215,7 +216,8 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
   step->columns = (uint32_t)columns;
   step->components = request->complex_operands ? 2 : 1;
   step->out = gradient_slot(operand);
-  uint64_t share = tuning->max_items / columns;
+  /* Where loops are short, a work-item has no second chunk, however many columns there are. */
+  uint64_t share = tuning->loop_turns != 0 ? tuning->max_items : tuning->max_items / columns;
   deal(step, closs_space_elements(&layout->terms[index]), share < 2 ? 1u << 31 : tuning->single_chunks,
        share < 2 ? 1 : (uint32_t)share);
   /* In place, the operand must stay until every launch has read it. */
@@ -254,8 +256,10 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
     step->items = step->chunks + 64; /* pairs: of chunks, and the lanes of the last */
     closs_status status = take_states(step, reals, error);
     step->items = items;
-    uint32_t states_at = step->states_at;
-    add_step(layout, 0, CLOSS_BODY_EXTEND, 0)->states_at = states_at;
+    const closs_step pass = *step;
+    step = add_step(layout, 0, CLOSS_BODY_EXTEND, 0);
+    step->states_at = pass.states_at;
+    step->chunks = pass.chunks;
     return status;
   }
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
@@ -366,6 +370,21 @@ static void set_numbers(const closs_request *request, closs_layout *layout) {
   layout->reciprocal = 1.0f / (float)request->parameters[0];
 }
 
+/* Refuses what the device would not do to its end. */
+static closs_status check_loops(const closs_tuning *tuning, const closs_layout *layout, closs_error *error) {
+  for (uint32_t i = 0; i < layout->step_count && tuning->loop_turns != 0; i++) {
+    const closs_step *step = &layout->steps[i];
+    uint64_t turns = closs_loop_turns(layout, step);
+    if (turns > tuning->loop_turns) {
+      return closs_fail(error, CLOSS_UNSUPPORTED,
+                        "operands: their layout may take %llu turns of loops in work-groups of %u; the device ends "
+                        "loops after %u",
+                        (unsigned long long)turns, (unsigned)step->local, (unsigned)tuning->loop_turns);
+    }
+  }
+  return CLOSS_OK;
+}
+
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error) {
   const closs_tuning tuning = closs_tuning_for(caps);
@@ -391,6 +410,9 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   }
   if (status == CLOSS_OK) {
     status = add_steps(request, &tuning, layout, error);
+  }
+  if (status == CLOSS_OK) {
+    status = check_loops(&tuning, layout, error);
   }
   if (status != CLOSS_OK) {
     return status;

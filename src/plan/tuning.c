@@ -10,8 +10,8 @@
  * work-items, work-groups up to 256 on older ones. Mali: warps of 4 to 16, and local memory is the global one, so that
  * large groups gain nothing. Adreno: waves of 64 or 128. The mobile ones are full with fewer groups.
  *
- * llvmpipe, rusticl's device on a CPU, ends every loop once the loops of as many work-items as it computes at once have
- * turned 65535 times in all (Mesa's LP_MAX_TGSI_LOOP_ITERATIONS): a chunk at a time. Oclgrind loses track of what is
+ * llvmpipe, rusticl's device on a CPU, ends all loops once those of the work-items that it computes at once have turned
+ * 65535 times in all (Mesa's LP_MAX_TGSI_LOOP_ITERATIONS): a chunk at a time. Oclgrind loses track of what is
  * initialised in vectors.
  */
 static const struct {
@@ -19,17 +19,17 @@ static const struct {
   closs_device_type type;
   closs_tuning tuning;
 } rows[] = {
-    {"rusticl", CLOSS_DEVICE_CPU, {CLOSS_SCHEDULE_GROUPS, 64, 1, 8, true, 1, UINT32_MAX, 0}},
-    {"Oclgrind", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 64, 1, 4, true, 16, 1024, 0}},
-    {"AMD", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 256, 4, 64, true, 16, 1024, 0}},
-    {"NVIDIA", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 256, 4, 32, true, 16, 1024, 0}},
-    {"Intel", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 128, 4, 32, true, 16, 512, 0}},
-    {"ARM", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 64, 4, 16, true, 8, 256, 0}},
-    {"QUALCOMM", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 128, 4, 64, true, 8, 256, 0}},
-    {NULL, CLOSS_DEVICE_CPU, {CLOSS_SCHEDULE_LANES, 64, 1, 1, false, 8, 512, 16u << 20}},
-    {NULL, CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 256, 4, 64, true, 16, 1024, 0}},
-    {NULL, CLOSS_DEVICE_ACCELERATOR, {CLOSS_SCHEDULE_LANES, 64, 1, 1, false, 8, 64, 0}},
-    {NULL, CLOSS_DEVICE_OTHER, {CLOSS_SCHEDULE_LANES, 64, 1, 1, false, 8, 512, 0}},
+    {"rusticl", CLOSS_DEVICE_CPU, {CLOSS_SCHEDULE_GROUPS, 64, 1, 8, true, 1, 1u << 14, 0, 65535}},
+    {"Oclgrind", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 64, 1, 4, true, 16, 1024, 0, 0}},
+    {"AMD", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 256, 4, 64, true, 16, 1024, 0, 0}},
+    {"NVIDIA", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 256, 4, 32, true, 16, 1024, 0, 0}},
+    {"Intel", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 128, 4, 32, true, 16, 512, 0, 0}},
+    {"ARM", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 64, 4, 16, true, 8, 256, 0, 0}},
+    {"QUALCOMM", CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 128, 4, 64, true, 8, 256, 0, 0}},
+    {NULL, CLOSS_DEVICE_CPU, {CLOSS_SCHEDULE_LANES, 64, 1, 1, false, 8, 512, 16u << 20, 0}},
+    {NULL, CLOSS_DEVICE_GPU, {CLOSS_SCHEDULE_GROUPS, 256, 4, 64, true, 16, 1024, 0, 0}},
+    {NULL, CLOSS_DEVICE_ACCELERATOR, {CLOSS_SCHEDULE_LANES, 64, 1, 1, false, 8, 64, 0, 0}},
+    {NULL, CLOSS_DEVICE_OTHER, {CLOSS_SCHEDULE_LANES, 64, 1, 1, false, 8, 512, 0, 0}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

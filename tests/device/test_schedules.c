@@ -15,9 +15,9 @@ static const struct {
 } sizes[] = {{1, 1}, {2, 4}, {8, 2}, {16, 4}, {32, 1}, {64, 1}, {64, 4}, {256, 1}, {256, 4}, {1024, 2}};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
-/* llvmpipe ends every loop once a work-group's have turned 65535 times in all: what few work-items do in long ones. */
-static bool beyond(const test_device *device, uint32_t group) {
-  return group < 8 && strstr(device->name, "rusticl");
+/* llvmpipe ends loops after 65535 turns: what few work-items would do in long ones is refused, not computed wrongly. */
+static bool may_refuse(const test_device *device, uint32_t group) {
+  return group < 64 && strstr(device->name, "rusticl");
 }
 
 static const uint64_t lengths[] = {1, 63, 65, CHUNK - 1, CHUNK, CHUNK + 1, 9 * CHUNK + 70, 40 * CHUNK + 4001};
@@ -53,13 +53,15 @@ static void contiguous(void **state) {
 /* Strides, broadcasting with the sums by columns that go with it, complex operands, and reduction none. */
 static void strided(void **state) {
   const test_device *device = *state;
-  static const uint64_t whole[] = {5, 37, 41}, row[] = {41}, column[] = {37, 1};
+  static const uint64_t whole[] = {5, 37, 41}, row[] = {41}, column[] = {37, 1}, twos[] = {2, 2, 2, 2, 2, 2, 2, 2};
   for (size_t s = 0; s < SIZES; s += 3) {
-    if (beyond(device, sizes[s].group)) continue;
-    for (int kind = 0; kind < 4; kind++) {
-      const closs_dtype dtype = kind == 3 ? CLOSS_C64 : CLOSS_F32;
-      closs_tensor input = closs_tensor_contiguous(dtype, 3, whole), target = input;
-      if (kind == 0) {
+    for (int kind = 0; kind < 5; kind++) {
+      const closs_dtype dtype = kind >= 3 ? CLOSS_C64 : CLOSS_F32;
+      closs_tensor input = closs_tensor_contiguous(dtype, kind == 4 ? 8 : 3, kind == 4 ? twos : whole), target = input;
+      if (kind == 4) {
+        for (uint32_t d = 0; d < target.rank; d++) /* every other term is the end of a dimension */
+          target.strides[d] = input.strides[target.rank - 1 - d];
+      } else if (kind == 0) {
         target.strides[1] = 5; /* another order of the dimensions */
         target.strides[0] = 1;
         target.strides[2] = 5 * 37;
@@ -74,7 +76,8 @@ static void strided(void **state) {
       test_work_outputs(&work, 1);
       char what[64];
       snprintf(what, sizeof what, "group %u, kind %d", (unsigned)sizes[s].group, kind);
-      assert_int_equal(test_work_compare(device, &work, what, NULL), CLOSS_OK);
+      const closs_status status = test_work_compare(device, &work, what, NULL);
+      if (status != CLOSS_UNSUPPORTED || !may_refuse(device, sizes[s].group)) assert_int_equal(status, CLOSS_OK);
       test_work_free(&work);
     }
   }

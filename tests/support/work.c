@@ -226,7 +226,8 @@ closs_status test_work_compare(const test_device *device, test_work *work, const
   test_results expected, actual;
   const closs_status expected_status = test_work_reference(work, &expected, &expected_error);
   const closs_status status = test_work_device(device, work, &actual, &error);
-  const bool refused = status == CLOSS_UNSUPPORTED && !device->fp64 && needs_fp64(work);
+  const bool refused = status == CLOSS_UNSUPPORTED &&
+                       ((!device->fp64 && needs_fp64(work)) || strstr(error.text, "the device ends loops after"));
   if (status != expected_status && !refused)
     fail_msg("%s: the reference gives %s (%s), the device %s (%s)", what, closs_status_name(expected_status),
              expected_error.text, closs_status_name(status), error.text);

@@ -59,7 +59,8 @@ void test_results_same(const test_results *expected, const test_results *actual,
 /*
  * Runs both and compares every array, operands too: one status; same bytes; nothing written beside the outputs'
  * elements; no -0 and no other NaN in the results. Where `keep` is not NULL it gets the results; test_results_free().
- * Returns the status; f64 is refused, and nothing compared, on a device without fp64.
+ * Returns the status; where the device refuses, f64 without fp64 or layouts that take longer loops than it does,
+ * nothing is compared.
  */
 closs_status test_work_compare(const test_device *device, test_work *work, const char *what, test_results *keep);
 
