@@ -28,11 +28,13 @@ static const closs_dtype dtypes[] = {CLOSS_F32, CLOSS_F16, CLOSS_BF16, CLOSS_F64
  */
 static void contiguous(void **state) {
   const test_device *device = *state;
-  for (size_t s = 0; s < SIZES; s += test_every()) {
+  size_t number = 0;
+  for (size_t s = 0; s < SIZES; s++) {
     const closs_loss loss = closs_loss_at(s % closs_loss_count())->loss;
     const closs_dtype dtype = dtypes[(s / 2) % 4];
     const closs_reduction reduction = s % 3 == 1 ? CLOSS_SUM : CLOSS_MEAN;
     for (size_t n = 0; n < sizeof lengths / sizeof lengths[0]; n++) {
+      if (number++ % test_every() != 0) continue;
       const closs_tensor tensor = closs_tensor_contiguous(dtype, 1, &lengths[n]);
       test_work work =
           test_work_make(loss, reduction, CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT, &tensor, &tensor);
@@ -54,8 +56,10 @@ static void contiguous(void **state) {
 static void strided(void **state) {
   const test_device *device = *state;
   static const uint64_t whole[] = {5, 37, 41}, row[] = {41}, column[] = {37, 1}, twos[] = {2, 2, 2, 2, 2, 2, 2, 2};
+  size_t number = 0;
   for (size_t s = 0; s < SIZES; s += 3) {
     for (int kind = 0; kind < 5; kind++) {
+      if (number++ % test_every() != 0) continue;
       const closs_dtype dtype = kind >= 3 ? CLOSS_C64 : CLOSS_F32;
       closs_tensor input = closs_tensor_contiguous(dtype, kind == 4 ? 8 : 3, kind == 4 ? twos : whole), target = input;
       if (kind == 4) {
@@ -86,6 +90,7 @@ static void strided(void **state) {
 /* The loss of pieces that end anywhere, over one state. */
 static void pieces(void **state) {
   const test_device *device = *state;
+  if (test_every() > 10) skip(); /* minutes, interpreted */
   static const uint64_t cuts[] = {0, 100, CHUNK - 3, CHUNK + 10, 7 * CHUNK, 7 * CHUNK + 1, 30 * CHUNK + 5};
   enum { CUTS = sizeof cuts / sizeof cuts[0], TOTAL = 30 * CHUNK + 5 };
   closs_error error;
