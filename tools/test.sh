@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   tools/test.sh              what CI runs: minutes
-#   tools/test.sh --full       everything, the exhaustive tests too: an hour or more
+#   tools/test.sh --full       everything, the exhaustive tests and an arm64 processor too: hours
 #   tools/test.sh --sanitize   the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tools/test.sh --coverage   line coverage of src/ at the end
 #
@@ -68,7 +68,7 @@ elsewhere() {
 missing=()
 others=()
 if [ "$folder" = build/tests ] && [ -z "${CLOSS_TEST_DEVICE-}" ]; then
-  tools/opencl-implementations.sh build/implementations || status=1
+  tools/opencl-implementations.sh build/implementations || status=1 # named at the end
   for name in "${implementations[@]}"; do
     rm -f "$folder/$name.failed" "$folder/meson-logs/$name"*
     if [ ! -f "build/implementations/$name.env" ]; then
@@ -81,14 +81,15 @@ if [ "$folder" = build/tests ] && [ -z "${CLOSS_TEST_DEVICE-}" ]; then
   done
   wait
 fi
+failed=()
 for name in "${others[@]}"; do
   echo "on $name:"
   cat "$folder/$name.log"
-  [ ! -f "$folder/$name.failed" ] || status=1
+  [ ! -f "$folder/$name.failed" ] || failed+=("$name")
 done
 
 if [ "${CLOSS_TEST_FULL-}" ] && [ "$folder" = build/tests ]; then
-  as_root tools/arm64.sh || status=1
+  as_root tools/arm64.sh || failed+=(arm64)
 fi
 
 if [ "$coverage" = yes ]; then
@@ -101,11 +102,12 @@ for log in "${others[@]}" testlog; do
   awk -v on="${log/testlog/}" '
     /^test: / { print (on ? on " " : "") $NF ":" }
     /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|failed in turn/' \
-    "$folder/meson-logs/$log"*.txt
+    "$folder/meson-logs/$log"*.txt || status=1
 done
-for name in "${others[@]}"; do
-  [ ! -f "$folder/$name.failed" ] || echo "FAILED on $name" >&2
-done
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "FAILED on: ${failed[*]}" >&2
+  status=1
+fi
 if [ ${#missing[@]} -gt 0 ]; then
   echo "NOT TESTED, since it could not be installed: ${missing[*]} (build/implementations/*.log)" >&2
 fi

@@ -139,7 +139,8 @@ CLOSS_API closs_program_origin closs_plan_program(const closs_plan *plan);
 
 /**
  * Takes the plan's program from the context or compiles it, and runs it once on scratch memory, so that no later
- * enqueue compiles. Blocks. Calling it again does nothing.
+ * enqueue compiles. Blocks. Calling it again does nothing. A kernel that does not fit in the work-group size that was
+ * chosen for it is made again for smaller ones; one that the caller chose stays.
  * @return CLOSS_COMPILE_FAILED, CLOSS_OPENCL_ERROR or CLOSS_OUT_OF_MEMORY
  */
 CLOSS_API closs_status closs_plan_prepare(closs_plan *plan, closs_error *error);

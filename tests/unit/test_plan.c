@@ -268,6 +268,29 @@ static void shrinking(void **state) {
   assert_int_equal(layout.steps[0].local, 64);
 }
 
+/* A device that ends loops early: what would take longer ones is refused; a chunk a work-group of 64 is not. */
+static void short_loops(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  closs_error error;
+  closs_layout layout;
+  const uint64_t terms = 100000000, twos[] = {2, 2, 2, 2, 2, 2, 2, 2};
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  caps.platform = "rusticl";
+  layout = planned(&options, &caps);
+  assert_true(layout.steps[0].items <= 1 << 14);
+  options = usual(8, twos, 8, twos);
+  for (uint32_t d = 0; d < 8; d++)
+    options.target.strides[d] = INT64_C(1) << d;
+  layout = planned(&options, &caps);
+  options.schedule = CLOSS_SCHEDULE_GROUPS;
+  options.work_group = 8;
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_non_null(strstr(error.text, "the device ends loops after 65535"));
+  caps.platform = "Something";
+  layout = planned(&options, &caps);
+}
+
 /* The text of a program: its options are structure alone, and fit. */
 static void sources(void **state) {
   (void)state;
@@ -304,6 +327,7 @@ int main(void) {
       cmocka_unit_test(groups),
       cmocka_unit_test(tuning),
       cmocka_unit_test(shrinking),
+      cmocka_unit_test(short_loops),
       cmocka_unit_test(sources),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
