@@ -7,22 +7,25 @@ typedef struct {
   closs_real p;      /* the loss's parameter */
   closs_real r;      /* and its reciprocal */
   closs_real weight; /* CLOSS_FLAG_WEIGHT_SCALAR */
-  closs_real k;      /* the scale of the gradients, unless the upstream gradient is an array */
+  closs_real k;      /* the scale of the gradients, unless the upstream gradient is an array; of terms of a sum 1 */
   uint reads;        /* tiles that are gathered, a bit each */
   uint writes;       /* tiles that are scattered */
 } closs_terms;
 
 #ifndef CLOSS_COMPLEX
-/* Weighted loss and scaled gradient of a vector of elements. */
+/* Of a vector of elements: the term of the sum, which is the weighted loss or the gradient, and the scaled gradient. */
 CLOSS_INLINE void closs_compute(const closs_terms *terms, closs_value d, closs_value w, closs_value k,
-                                closs_value *value, closs_value *gradient) {
+                                closs_value *term, closs_value *gradient) {
   closs_value slope;
-  closs_element(d, terms->p, terms->r, value, &slope);
+  closs_element(d, terms->p, terms->r, term, &slope);
   if (terms->flags & (CLOSS_FLAG_WEIGHT_ARRAY | CLOSS_FLAG_WEIGHT_SCALAR)) {
-    *value = *value * w;
+    *term = *term * w;
     slope = slope * w;
   }
   *gradient = slope * k;
+  if (terms->flags & CLOSS_FLAG_TERM_SLOPE) {
+    *term = *gradient;
+  }
 }
 #endif
 
@@ -40,7 +43,9 @@ CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles,
       a = a * w;
       b = b * w;
     }
-    tiles[CLOSS_TILE_LOSS].lane[j] = value;
+    tiles[CLOSS_TILE_LOSS].lane[j] = terms->flags & CLOSS_FLAG_TERM_IMAGINARY ? b * k
+                                     : terms->flags & CLOSS_FLAG_TERM_SLOPE   ? a * k
+                                                                              : value;
     tiles[CLOSS_TILE_X].lane[j] = a * k;
     tiles[CLOSS_TILE_Y].lane[j] = -(a * k);
     tiles[CLOSS_TILE_X_IMAGINARY].lane[j] = b * k;

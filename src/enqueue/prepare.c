@@ -101,6 +101,7 @@ static closs_status warm_up(closs_plan *plan, closs_error *error) {
     closs_step nothing = plan->layout.steps[i];
     nothing.columns = 0;
     nothing.chunks = 0;
+    nothing.state = 0; /* scratch has no second one */
     places.first_term = 1; /* extends no state */
     size_t groups = closs_launch_groups(&plan->layout.steps[i]);
     groups = groups < WARM_UP_GROUPS ? groups : WARM_UP_GROUPS;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/reciprocal.h"
+#include "base/state.h"
 #include "cl/flags.h"
 #include "closs/partial.h"
 #include "plan/tuning.h"
@@ -72,13 +73,6 @@ static bool is_narrow(const closs_request *request) {
 static closs_status choose_variant(const closs_request *request, const closs_caps *caps, closs_layout *layout,
                                    closs_error *error) {
   uint32_t bits = is_narrow(request) ? 32 : 64;
-  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
-    closs_dtype dtype = request->tensors[slot].dtype;
-    if (request->used[slot] && (dtype == CLOSS_I64 || dtype == CLOSS_U64) && !caps->little_endian) {
-      return closs_fail(error, CLOSS_UNSUPPORTED, "%s: type is %s, which closs reads on little-endian devices only",
-                        closs_slot_names[slot], closs_dtype_name(dtype));
-    }
-  }
   for (int i = 0; i < CLOSS_VARIANT_COUNT; i++) {
     const closs_variant_info *variant = closs_variant_at((closs_variant)i);
     if (variant->arithmetic != request->arithmetic || variant->complex_operands != request->complex_operands) {
@@ -231,8 +225,44 @@ static bool streams(const closs_request *request, const closs_tuning *tuning) {
   return tuning->stream_bytes != 0 && request->terms >= tuning->stream_bytes / size;
 }
 
+/* A sum of a piece: chunks stay apart, since a later piece may complete the blocks that they belong to. */
+static closs_status add_piece(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                              uint32_t flags, uint32_t state, uint64_t *reals, closs_error *error) {
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags | CLOSS_FLAG_SUM | CLOSS_FLAG_PIECE);
+  step->state = state;
+  deal(step, request->terms + CLOSS_CHUNK - 1, 1, tuning->max_items);
+  const uint32_t items = step->items;
+  step->items = step->chunks + CLOSS_LANES; /* pairs: of chunks, and the lanes of the last */
+  const closs_status status = take_states(step, reals, error);
+  step->items = items;
+  const uint32_t states_at = step->states_at;
+  closs_step *extend = add_step(layout, 0, CLOSS_BODY_EXTEND, 0);
+  extend->states_at = states_at;
+  extend->state = state;
+  return status;
+}
+
+/* The terms of a gradient: their scale, where the loss is reduced, is for the finished sum. */
+static uint32_t slope_flags(const closs_request *request) {
+  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
+  return (common_flags(request) & ~(uint32_t)CLOSS_FLAG_MEAN) | CLOSS_FLAG_TERM_SLOPE | scaled;
+}
+
+static closs_status add_slope_sums(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                                   uint64_t *reals, closs_error *error) {
+  const uint32_t flags = slope_flags(request);
+  closs_status status = add_piece(request, tuning, layout, flags, 0, reals, error);
+  if (status == CLOSS_OK && request->states == 2) {
+    status = add_piece(request, tuning, layout, flags | CLOSS_FLAG_TERM_IMAGINARY, 1, reals, error);
+  }
+  return status;
+}
+
 static closs_status add_pass(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                              uint64_t *reals, closs_error *error) {
+  if (request->outputs & CLOSS_SLOPE_SUMS) {
+    return add_slope_sums(request, tuning, layout, reals, error);
+  }
   uint32_t flags = common_flags(request);
   bool sum = (request->outputs & (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM)) && request->reduction != CLOSS_NONE;
   flags |= sum ? CLOSS_FLAG_SUM : 0;
@@ -245,19 +275,10 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   if (!sum && !stores) {
     return CLOSS_OK;
   }
-  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
-  if (request->total_terms != 0 && sum) {
-    /* A piece keeps its chunks apart: a later piece may complete the blocks that they belong to. */
-    step->flags |= CLOSS_FLAG_PIECE;
-    deal(step, request->terms + CLOSS_CHUNK - 1, 1, tuning->max_items);
-    uint32_t items = step->items;
-    step->items = step->chunks + 64; /* pairs: of chunks, and the lanes of the last */
-    closs_status status = take_states(step, reals, error);
-    step->items = items;
-    uint32_t states_at = step->states_at;
-    add_step(layout, 0, CLOSS_BODY_EXTEND, 0)->states_at = states_at;
-    return status;
+  if (sum && request->states != 0) {
+    return add_piece(request, tuning, layout, flags, 0, reals, error);
   }
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
   return sum ? finish_or_merge(layout, step, common_flags(request), reals, error) : CLOSS_OK;
 }

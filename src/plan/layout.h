@@ -28,6 +28,7 @@ typedef struct closs_step {
   uint32_t last;       /* terms in the last chunk, 1 to 4096 */
   uint32_t span;
   uint32_t states_at;  /* where items leave their pairs, in reals from the start of the workspace */
+  uint32_t state;      /* of a piece of two sums, which of the states: 0 or 1 */
   enum closs_slot out; /* what a finished sum is written to */
 } closs_step;
 
