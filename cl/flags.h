@@ -16,8 +16,12 @@
 #define CLOSS_FLAG_PIECE 0x80u          /* a piece of a sum: chunks and lanes are left for a state */
 
 /* columns.cl, and pass.cl where it sums a gradient */
-#define CLOSS_FLAG_TERM_SCALED 0x100u   /* the terms are multiplied by the upstream gradient (reduction none) */
-#define CLOSS_FLAG_COLUMN_TARGET 0x200u /* the gradient is that of the target, else of the input */
+#define CLOSS_FLAG_TERM_SCALED 0x100u      /* the terms are multiplied by the upstream gradient (reduction none) */
+#define CLOSS_FLAG_COLUMN_TARGET 0x200u    /* the gradient is that of the target, else of the input */
+#define CLOSS_FLAG_COLUMN_BLOCKS 0x400000u /* a work-item does neighbouring columns: CLOSS_BLOCK_VALUES vectors */
+
+/* The vectors of a block of columns. */
+#define CLOSS_BLOCK_VECTORS 4
 
 /* merge.cl, or whoever finishes: what the result is */
 #define CLOSS_FLAG_RESULT_COLUMN 0x400u /* a gradient; neither bit: the loss */

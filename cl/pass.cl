@@ -60,7 +60,7 @@ CLOSS_KERNEL void closs_pass(__global const uchar *input, __global const uchar *
   pass.last = last;
   pass.span = span;
 #ifdef CLOSS_STORAGE
-  pass.streams = closs_streams(terms, arrays, head);
+  terms->streams = closs_streams(flags, arrays, head);
 #else
   pass.layout = (__global const closs_index *)layout_buffer;
 #endif

@@ -175,7 +175,7 @@ void closs_places_scratch(const closs_plan *plan, closs_places *places) {
 size_t closs_launch_groups(const closs_step *step) {
   const size_t items = step->body == CLOSS_BODY_MERGE    ? (size_t)step->columns * step->components
                        : step->body == CLOSS_BODY_EXTEND ? 1
-                                                         : (size_t)step->columns * step->items;
+                                                         : (size_t)step->blocks * step->items;
   return step->by_groups ? items : (items - 1) / step->local + 1;
 }
 

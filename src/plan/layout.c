@@ -142,6 +142,7 @@ static closs_step *add_step(closs_layout *layout, uint32_t program, enum closs_b
   step->by_groups = layout->programs[program].group != 0 && body == CLOSS_BODY_PASS;
   step->local = step->by_groups ? layout->programs[program].group : layout->local;
   step->columns = 1;
+  step->blocks = 1;
   step->components = 1;
   step->out = CLOSS_SLOT_LOSS;
   layout->programs[program].bodies |= (uint32_t)body;
@@ -183,6 +184,27 @@ static closs_status add_weight_sum(const closs_request *request, const closs_tun
   return finish_or_merge(layout, step, CLOSS_FLAG_RESULT_FACTOR, reals, error);
 }
 
+/* Columns that a work-item can do at once: columns.cl's CLOSS_BLOCK. */
+static uint32_t block_of(const closs_request *request, uint32_t width) {
+  return width == 1 ? 1 : CLOSS_BLOCK_VECTORS * (request->arithmetic == CLOSS_F64 ? 8 : 16);
+}
+
+/*
+ * Neighbouring columns at once, where an operand that is not broadcast has its neighbours in memory across columns and
+ * not along a column, and there are enough of them for a vector.
+ */
+static bool prefers_blocks(const closs_request *request, const closs_space *columns, const closs_space *terms,
+                           uint32_t block) {
+  bool across = false, along = false;
+  for (int slot = CLOSS_SLOT_INPUT; slot <= CLOSS_SLOT_UPSTREAM; slot++) {
+    if (in_pass(request, (enum closs_slot)slot) && terms->stride[slot][0] != 0) {
+      across = across || columns->stride[slot][0] == 1;
+      along = along || terms->stride[slot][0] == 1;
+    }
+  }
+  return across && !along && !request->complex_operands && columns->size[0] >= block / CLOSS_BLOCK_VECTORS;
+}
+
 static closs_status add_columns(const closs_request *request, uint32_t operand, const closs_tuning *tuning,
                                 closs_layout *layout, uint64_t *reals, closs_error *error) {
   uint32_t index = 1 + operand;
@@ -202,14 +224,23 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
                       "%s: the gradient has %llu elements, and a broadcast one at most 2^32 - 1",
                       closs_slot_names[gradient_slot(operand)], (unsigned long long)columns);
   }
-  uint32_t flags = common_flags(request) | (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
-                   (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
-  closs_step *step = add_step(layout, layout->schedule == CLOSS_SCHEDULE_GROUPS ? 1 : 0, CLOSS_BODY_COLUMNS, flags);
+  const uint32_t program = layout->schedule == CLOSS_SCHEDULE_GROUPS ? 1 : 0;
+  const uint32_t flags = common_flags(request) | CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_SLOPE |
+                         (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
+                         (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
+  closs_step *step = add_step(layout, program, CLOSS_BODY_COLUMNS, flags);
   step->layout = index;
   step->columns = (uint32_t)columns;
+  step->blocks = step->columns;
   step->components = request->complex_operands ? 2 : 1;
   step->out = gradient_slot(operand);
-  uint64_t share = tuning->max_items / columns;
+  const uint32_t block = block_of(request, layout->programs[program].width);
+  if (prefers_blocks(request, &layout->columns[index], &layout->terms[index], block)) {
+    step->flags |= CLOSS_FLAG_COLUMN_BLOCKS;
+    const uint64_t row = layout->columns[index].size[0];
+    step->blocks = (uint32_t)(columns / row * ((row - 1) / block + 1));
+  }
+  uint64_t share = tuning->max_items / step->blocks;
   deal(step, closs_space_elements(&layout->terms[index]), share < 2 ? 1u << 31 : tuning->single_chunks,
        share < 2 ? 1 : (uint32_t)share);
   /* In place, the operand must stay until every launch has read it. */
