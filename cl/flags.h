@@ -15,9 +15,13 @@
 #define CLOSS_FLAG_FINISH 0x40u         /* one work-item does all of a sum: it writes the result itself */
 #define CLOSS_FLAG_PIECE 0x80u          /* a piece of a sum: chunks and lanes are left for a state */
 
-/* columns.cl */
-#define CLOSS_FLAG_TERM_SCALED 0x100u   /* the terms are multiplied by the upstream gradient (reduction none) */
-#define CLOSS_FLAG_COLUMN_TARGET 0x200u /* the gradient is that of the target, else of the input */
+/* columns.cl, and pass.cl where it sums a gradient */
+#define CLOSS_FLAG_TERM_SCALED 0x100u      /* the terms are multiplied by the upstream gradient (reduction none) */
+#define CLOSS_FLAG_COLUMN_TARGET 0x200u    /* the gradient is that of the target, else of the input */
+#define CLOSS_FLAG_COLUMN_BLOCKS 0x400000u /* a work-item does neighbouring columns: CLOSS_BLOCK_VALUES vectors */
+
+/* The vectors of a block of columns. */
+#define CLOSS_BLOCK_VECTORS 4
 
 /* merge.cl, or whoever finishes: what the result is */
 #define CLOSS_FLAG_RESULT_COLUMN 0x400u /* a gradient; neither bit: the loss */
@@ -32,5 +36,9 @@
 #define CLOSS_FLAG_OVER_WEIGHTS 0x20000u   /* which is the reciprocal of the weights' sum, in the workspace */
 #define CLOSS_FLAG_ACCUMULATE_INPUT 0x40000u
 #define CLOSS_FLAG_ACCUMULATE_TARGET 0x80000u
+
+/* pass.cl: the terms of the sum are those of a gradient, */
+#define CLOSS_FLAG_TERM_SLOPE 0x100000u /* or of its real part; with CLOSS_FLAG_TERM_SCALED times the upstream one */
+#define CLOSS_FLAG_TERM_IMAGINARY 0x200000u /* beside it: of its imaginary part */
 
 #endif

@@ -25,12 +25,8 @@ __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar
 #ifndef CLOSS_STORAGE /* the gradient of a broadcast operand: its access is strided */
   const uint part = (uint)(id - (size_t)column * parts);
   __global const closs_index *layout = (__global const closs_index *)layout_buffer;
-  const closs_walk place = closs_walk_start(layout, CLOSS_SPACE_COLUMNS, column);
-  at += (size_t)closs_walk_offset(layout, CLOSS_SPACE_COLUMNS, &place,
-                                  flags & CLOSS_FLAG_COLUMN_TARGET ? CLOSS_SLOT_TARGET_GRADIENT
-                                                                   : CLOSS_SLOT_INPUT_GRADIENT);
+  at += closs_column_place(layout, flags, column);
   g = closs_upstream(flags, types, upstream, closs_offset(upstream_low, upstream_high), g);
-  closs_store_column(flags, types, sum, flags & CLOSS_FLAG_TERM_SCALED ? 1 : closs_gradient_scale(flags, g, factor),
-                     out, at, part);
+  closs_store_column(flags, types, sum, g, factor, out, at, part);
 #endif
 }

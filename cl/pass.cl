@@ -51,14 +51,16 @@ CLOSS_KERNEL void closs_pass(__global const uchar *input, __global const uchar *
   terms->weight = closs_scalar_weight(flags, types, arrays);
   pass.factor = closs_mean_factor(flags, pass.factors, factor_high, factor_low);
   g = closs_upstream(flags, types, upstream, arrays->at[CLOSS_SLOT_UPSTREAM], g);
-  terms->k = closs_gradient_scale(flags, g, pass.factor);
+  /* Of a reduced loss, the scale is for the gradient's finished sum. */
+  const bool unscaled = (flags & CLOSS_FLAG_TERM_SLOPE) && !(flags & CLOSS_FLAG_TERM_SCALED);
+  terms->k = unscaled ? (closs_real)1 : closs_gradient_scale(flags, g, pass.factor);
   closs_choose_tiles(terms);
   pass.chunks = chunks;
   pass.head = head;
   pass.last = last;
   pass.span = span;
 #ifdef CLOSS_STORAGE
-  pass.streams = closs_streams(terms, arrays, head);
+  terms->streams = closs_streams(flags, arrays, head);
 #else
   pass.layout = (__global const closs_index *)layout_buffer;
 #endif

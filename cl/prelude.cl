@@ -144,9 +144,7 @@ CLOSS_INLINE size_t closs_offset(uint low, uint high) {
     return a > (UINT)(0x7f800000u) ? (UINT)(0x7fc0u) : h;                                                              \
   }
 CLOSS_DEFINE_HALF(, uint, float)
-#if !defined(CLOSS_DOUBLE) && defined(CLOSS_STORAGE)
 CLOSS_DEFINE_HALF(_value, CLOSS_JOIN(uint, CLOSS_N), CLOSS_JOIN(float, CLOSS_N))
-#endif
 
 /* put: what is stored is the one NaN, never -0. */
 CLOSS_INLINE closs_real closs_put(closs_real v) {

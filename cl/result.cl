@@ -34,10 +34,12 @@ CLOSS_INLINE void closs_store_sum(uint flags, uint types, closs_pair sum, __glob
   closs_store(CLOSS_TYPE(types, CLOSS_SLOT_LOSS), loss, at, v);
 }
 
-/* One element of the gradient of a broadcast operand, from its sum. */
-CLOSS_INLINE void closs_store_column(uint flags, uint types, closs_pair sum, closs_real k, __global uchar *out,
-                                     size_t at, uint part) {
-  bool of_target = (flags & CLOSS_FLAG_COLUMN_TARGET) != 0;
+/* One element of the gradient of a broadcast operand, from its sum: the terms had the upstream gradient already, or the
+ * scale of the reduced loss is still to come. */
+CLOSS_INLINE void closs_store_column(uint flags, uint types, closs_pair sum, closs_real g, closs_pair factor,
+                                     __global uchar *out, size_t at, uint part) {
+  const bool of_target = (flags & CLOSS_FLAG_COLUMN_TARGET) != 0;
+  const closs_real k = flags & CLOSS_FLAG_TERM_SCALED ? (closs_real)1 : closs_gradient_scale(flags, g, factor);
   closs_real v = closs_pair_times(sum, closs_make_pair(k, 0));
   closs_store_gradient(CLOSS_TYPE(types, of_target ? CLOSS_SLOT_TARGET_GRADIENT : CLOSS_SLOT_INPUT_GRADIENT), out, at,
                        part, of_target ? -v : v,

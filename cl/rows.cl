@@ -7,22 +7,28 @@ typedef struct {
   closs_real p;      /* the loss's parameter */
   closs_real r;      /* and its reciprocal */
   closs_real weight; /* CLOSS_FLAG_WEIGHT_SCALAR */
-  closs_real k;      /* the scale of the gradients, unless the upstream gradient is an array */
+  closs_real k;      /* the scale of the gradients, unless the upstream gradient is an array; of terms of a sum 1 */
   uint reads;        /* tiles that are gathered, a bit each */
   uint writes;       /* tiles that are scattered */
+#ifdef CLOSS_STORAGE
+  uint streams; /* slots whose stores go past the cache, a bit each */
+#endif
 } closs_terms;
 
 #ifndef CLOSS_COMPLEX
-/* Weighted loss and scaled gradient of a vector of elements. */
+/* Of a vector of elements: the term of the sum, which is the weighted loss or the gradient, and the scaled gradient. */
 CLOSS_INLINE void closs_compute(const closs_terms *terms, closs_value d, closs_value w, closs_value k,
-                                closs_value *value, closs_value *gradient) {
+                                closs_value *term, closs_value *gradient) {
   closs_value slope;
-  closs_element(d, terms->p, terms->r, value, &slope);
+  closs_element(d, terms->p, terms->r, term, &slope);
   if (terms->flags & (CLOSS_FLAG_WEIGHT_ARRAY | CLOSS_FLAG_WEIGHT_SCALAR)) {
-    *value = *value * w;
+    *term = *term * w;
     slope = slope * w;
   }
   *gradient = slope * k;
+  if (terms->flags & CLOSS_FLAG_TERM_SLOPE) {
+    *term = *gradient;
+  }
 }
 #endif
 
@@ -40,7 +46,9 @@ CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles,
       a = a * w;
       b = b * w;
     }
-    tiles[CLOSS_TILE_LOSS].lane[j] = value;
+    tiles[CLOSS_TILE_LOSS].lane[j] = terms->flags & CLOSS_FLAG_TERM_IMAGINARY ? b * k
+                                     : terms->flags & CLOSS_FLAG_TERM_SLOPE   ? a * k
+                                                                              : value;
     tiles[CLOSS_TILE_X].lane[j] = a * k;
     tiles[CLOSS_TILE_Y].lane[j] = -(a * k);
     tiles[CLOSS_TILE_X_IMAGINARY].lane[j] = b * k;
@@ -70,85 +78,97 @@ CLOSS_INLINE void closs_add_tile(closs_lanes *lanes, closs_tile *tile, uint low,
 
 #ifdef CLOSS_STORAGE
 
-/* A whole tile of terms. `streams`: bits of the slots whose stores may go past the cache. */
-CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint streams,
-                                 closs_lanes *lanes) {
+#define CLOSS_GATHER(SLOT, BASE, PART, TILE) closs_gather_row(BASE, arrays->at[SLOT] + term, low, high, (TILE)->lane)
+#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
+  closs_scatter_row(BASE, arrays->at[SLOT] + term, low, high, (TILE)->lane, ACCUMULATE)
+#define CLOSS_LOAD_VALUE(SLOT, BASE)                                                                                   \
+  closs_load_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH)
+#define CLOSS_CURSOR_PARAMETERS
+#define CLOSS_CURSOR_ARGUMENTS
+
+/* Losses, or a gradient, which may be added to what is there. */
+CLOSS_INLINE void closs_store_contiguous(__global uchar *base, size_t i, closs_value value, bool accumulate,
+                                         bool stream) {
+  closs_store_vector(CLOSS_STORAGE, base, i, accumulate ? closs_load_vector(CLOSS_STORAGE, base, i) + value : value,
+                     stream);
+}
+#define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
+  closs_store_contiguous(BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH, VALUE, ACCUMULATE,                     \
+                         terms->streams & (1u << (SLOT)))
+
+/* Which slots' stores may go past the cache: whole rows begin a multiple of 64 terms after position 0 of a chunk. */
+CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint head) {
+  if (!(flags & CLOSS_FLAG_STREAM)) {
+    return 0;
+  }
+  uint streams = closs_can_stream(CLOSS_STORAGE, arrays->loss, arrays->at[CLOSS_SLOT_LOSS] - head)
+                 << CLOSS_SLOT_LOSS;
+  streams |= closs_can_stream(CLOSS_STORAGE, arrays->input_gradient, arrays->at[CLOSS_SLOT_INPUT_GRADIENT] - head)
+             << CLOSS_SLOT_INPUT_GRADIENT;
+  streams |= closs_can_stream(CLOSS_STORAGE, arrays->target_gradient, arrays->at[CLOSS_SLOT_TARGET_GRADIENT] - head)
+             << CLOSS_SLOT_TARGET_GRADIENT;
+  return streams;
+}
+
+#else
+
+#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
+  closs_gather(layout, cursor->walk, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high,    \
+               TILE)
+#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
+  closs_scatter(layout, cursor->walk, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high,   \
+                TILE, ACCUMULATE)
+#define CLOSS_LOAD_VALUE(SLOT, BASE)                                                                                   \
+  closs_cursor_load(cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], v)
+#define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
+  closs_cursor_store(cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], v, VALUE, ACCUMULATE,       \
+                     (terms->flags & CLOSS_FLAG_STREAM) != 0)
+#define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
+#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
+#endif
+
+#ifndef CLOSS_COMPLEX
+/* A whole tile of terms, the first of them number `term`; with strides, all within the innermost dimension. */
+CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term,
+                                 closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
   const uint flags = terms->flags;
 #pragma unroll
   for (uint v = 0; v < CLOSS_VALUES; v++) {
-    size_t i = term + v * CLOSS_VALUE_WIDTH;
     closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k), value, gradient;
     if (flags & CLOSS_FLAG_WEIGHT_ARRAY) {
-      w = closs_load_value((__global const closs_stored *)arrays->weight + arrays->at[CLOSS_SLOT_WEIGHT] + i);
+      w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
     }
     if (flags & CLOSS_FLAG_TERM_WEIGHT) {
       closs_add(&lanes->s[v], &lanes->c[v], w);
       continue;
     }
-    closs_value x = closs_load_value((__global const closs_stored *)arrays->input + arrays->at[CLOSS_SLOT_INPUT] + i);
-    closs_value y = closs_load_value((__global const closs_stored *)arrays->target + arrays->at[CLOSS_SLOT_TARGET] + i);
+    const closs_value x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
+    const closs_value y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
     if (flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
-      k = closs_load_value((__global const closs_stored *)arrays->upstream + arrays->at[CLOSS_SLOT_UPSTREAM] + i);
+      k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
     }
     closs_compute(terms, x - y, w, k, &value, &gradient);
     if (flags & CLOSS_FLAG_SUM) {
       closs_add(&lanes->s[v], &lanes->c[v], value);
     }
     if (flags & CLOSS_FLAG_STORE_LOSS) {
-      closs_store_value((__global closs_stored *)arrays->loss + arrays->at[CLOSS_SLOT_LOSS] + i, value,
-                        streams & (1u << CLOSS_SLOT_LOSS));
+      CLOSS_STORE_VALUE(CLOSS_SLOT_LOSS, arrays->loss, value, false);
     }
     if (flags & CLOSS_FLAG_INPUT_GRADIENT) {
-      __global closs_stored *out =
-          (__global closs_stored *)arrays->input_gradient + arrays->at[CLOSS_SLOT_INPUT_GRADIENT] + i;
-      closs_store_value(out, flags & CLOSS_FLAG_ACCUMULATE_INPUT ? closs_load_value(out) + gradient : gradient,
-                        streams & (1u << CLOSS_SLOT_INPUT_GRADIENT));
+      CLOSS_STORE_VALUE(CLOSS_SLOT_INPUT_GRADIENT, arrays->input_gradient, gradient,
+                        (flags & CLOSS_FLAG_ACCUMULATE_INPUT) != 0);
     }
     if (flags & CLOSS_FLAG_TARGET_GRADIENT) {
-      __global closs_stored *out =
-          (__global closs_stored *)arrays->target_gradient + arrays->at[CLOSS_SLOT_TARGET_GRADIENT] + i;
-      closs_store_value(out, flags & CLOSS_FLAG_ACCUMULATE_TARGET ? closs_load_value(out) - gradient : -gradient,
-                        streams & (1u << CLOSS_SLOT_TARGET_GRADIENT));
+      CLOSS_STORE_VALUE(CLOSS_SLOT_TARGET_GRADIENT, arrays->target_gradient, -gradient,
+                        (flags & CLOSS_FLAG_ACCUMULATE_TARGET) != 0);
     }
   }
 }
-
-/* Which slots' stores may go past the cache: whole rows begin a multiple of 64 terms after position 0 of a chunk. */
-CLOSS_INLINE uint closs_streams(const closs_terms *terms, const closs_arrays *arrays, uint head) {
-  if (!(terms->flags & CLOSS_FLAG_STREAM)) {
-    return 0;
-  }
-  __global const closs_stored *loss =
-      (__global const closs_stored *)arrays->loss + (arrays->at[CLOSS_SLOT_LOSS] - head);
-  __global const closs_stored *input =
-      (__global const closs_stored *)arrays->input_gradient + (arrays->at[CLOSS_SLOT_INPUT_GRADIENT] - head);
-  __global const closs_stored *target =
-      (__global const closs_stored *)arrays->target_gradient + (arrays->at[CLOSS_SLOT_TARGET_GRADIENT] - head);
-  return (closs_can_stream(loss) ? 1u << CLOSS_SLOT_LOSS : 0u) |
-         (closs_can_stream(input) ? 1u << CLOSS_SLOT_INPUT_GRADIENT : 0u) |
-         (closs_can_stream(target) ? 1u << CLOSS_SLOT_TARGET_GRADIENT : 0u);
-}
-
-#define CLOSS_GATHER(SLOT, BASE, PART, TILE) closs_gather_row(BASE, arrays->at[SLOT] + term, low, high, (TILE)->lane)
-#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
-  closs_scatter_row(BASE, arrays->at[SLOT] + term, low, high, (TILE)->lane, ACCUMULATE)
-#define CLOSS_WALK_PARAMETERS
-#define CLOSS_WALK_ARGUMENTS
-
-#else
-
-#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
-  closs_gather(layout, *walk, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE)
-#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
-  closs_scatter(layout, *walk, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE,    \
-                ACCUMULATE)
-#define CLOSS_WALK_PARAMETERS , __global const closs_index *layout, closs_walk *walk
-#define CLOSS_WALK_ARGUMENTS , layout, &walk
 #endif
 
 /* Lanes [low, high) of a row, by way of tiles; term: the number of the first. */
 CLOSS_INLINE void closs_tile_row(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint low, uint high,
-                                 closs_lanes *lanes CLOSS_WALK_PARAMETERS) {
+                                 closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
   const uint flags = terms->flags;
   closs_tile tiles[CLOSS_TILES];
   closs_clear_tiles(tiles, terms->weight, terms->k);
@@ -173,9 +193,6 @@ CLOSS_INLINE void closs_tile_row(const closs_terms *terms, const closs_arrays *a
   if (flags & CLOSS_FLAG_SUM) {
     closs_add_tile(lanes, &tiles[CLOSS_TILE_LOSS], low, high);
   }
-#ifndef CLOSS_STORAGE
-  closs_walk_advance(layout, walk, CLOSS_LANES - low); /* the next row has its first lane again */
-#endif
 }
 
 /* Which tiles the flags ask for. */
@@ -196,9 +213,7 @@ typedef struct {
   __global closs_real *factors;     /* of a mean over weights: reciprocal and sum of the weights */
   __global const closs_real *state; /* the lanes that a piece goes on from */
   uint chunks, head, last, span;
-#ifdef CLOSS_STORAGE
-  uint streams;
-#else
+#ifndef CLOSS_STORAGE
   __global const closs_index *layout;
 #endif
 } closs_pass_state;
@@ -217,25 +232,40 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
   if (at >= stop) {
     return;
   }
-#ifndef CLOSS_STORAGE
-  __global const closs_index *layout = pass->layout;
-  closs_walk walk = closs_walk_start(layout, CLOSS_SPACE_TERMS, (closs_unsigned_index)(chunk_term + max(at, begin)));
-#endif
-  for (; at < stop; at += CLOSS_LANES) {
 #ifdef CLOSS_STORAGE
+  for (; at < stop; at += CLOSS_LANES) {
     if (at >= begin) {
       for (; at + CLOSS_TILE_LANES <= stop; at += CLOSS_LANES) {
-        closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, pass->streams, lanes);
+        closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, lanes);
       }
       if (at >= stop) {
         return;
       }
     }
-#endif
     const uint low = at < begin ? begin - at : 0u;
     const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
-    closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, lanes CLOSS_WALK_ARGUMENTS);
+    closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, lanes);
   }
+#else
+  __global const closs_index *layout = pass->layout;
+  closs_cursor cursor;
+  closs_cursor_init(layout, pass->terms.types, CLOSS_SPACE_TERMS, &cursor);
+  closs_cursor_go(layout, &cursor, (closs_unsigned_index)(chunk_term + max(at, begin)));
+  for (; at < stop; at += CLOSS_LANES) {
+    const uint low = at < begin ? begin - at : 0u;
+    const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
+    const size_t term = chunk_term + at + low;
+#ifndef CLOSS_COMPLEX
+    if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(&cursor)) {
+      closs_full_row(&pass->terms, &pass->arrays, term, lanes CLOSS_CURSOR_ARGUMENTS);
+    } else
+#endif
+    {
+      closs_tile_row(&pass->terms, &pass->arrays, term, low, high, lanes CLOSS_CURSOR_ARGUMENTS);
+    }
+    closs_cursor_advance(layout, &cursor, CLOSS_LANES - low); /* the next row has its first lane again */
+  }
+#endif
 }
 
 /* Whether a chunk of this launch ends before its last position. */

@@ -81,6 +81,139 @@ CLOSS_INLINE void closs_walk_advance(__global const closs_index *layout, closs_w
   }
 }
 
+/*
+ * Where a run of neighbours begins, kept for every slot and moved on by additions. The neighbours are terms, along the
+ * innermost dimension of terms, or columns, along that of columns; the walk is through the terms.
+ *
+ * How neighbours lie in a slot's array is its mode, four bits each: the number of a type that has vectors, or one of
+ * these.
+ */
+#define CLOSS_MODE_REPEAT 0u /* one element for all of them */
+#define CLOSS_MODE_EACH 1u   /* element by element */
+#define CLOSS_MODE_STEP 2u   /* f32 with steps between */
+typedef struct {
+  closs_walk walk;
+  closs_index size;                /* of the innermost dimension of terms */
+  closs_index step[CLOSS_SLOTS];   /* along it */
+  closs_index stride[CLOSS_SLOTS]; /* from neighbour to neighbour */
+  closs_index offset[CLOSS_SLOTS];
+  uint modes;
+} closs_cursor;
+
+CLOSS_INLINE void closs_cursor_place(__global const closs_index *layout, closs_cursor *cursor) {
+  for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
+    cursor->offset[slot] = 0;
+  }
+  CLOSS_ROLLED for (uint d = 0; d < CLOSS_RANK(layout, CLOSS_SPACE_TERMS); d++) {
+    for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
+      cursor->offset[slot] += cursor->walk.at[d] * CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, d);
+    }
+  }
+}
+
+/* Goes to a term. */
+CLOSS_INLINE void closs_cursor_go(__global const closs_index *layout, closs_cursor *cursor, closs_unsigned_index term) {
+  cursor->walk = closs_walk_start(layout, CLOSS_SPACE_TERMS, term);
+  closs_cursor_place(layout, cursor);
+}
+
+/* Neighbours along the innermost dimension of a space. */
+CLOSS_INLINE void closs_cursor_init(__global const closs_index *layout, uint types, uint space, closs_cursor *cursor) {
+  cursor->size = CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, 0u);
+  cursor->modes = 0;
+  for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
+    const uint type = CLOSS_TYPE(types, slot);
+    const closs_index stride = CLOSS_STRIDE(layout, space, slot, 0u);
+    const bool vectors = slot < CLOSS_SLOT_LOSS ? closs_loads_vectors(type) : closs_stores_vectors(type);
+    const uint mode = stride == 1 && vectors ? type
+                      : stride == 0          ? CLOSS_MODE_REPEAT
+                      : type == CLOSS_F32    ? CLOSS_MODE_STEP
+                                             : CLOSS_MODE_EACH;
+    cursor->step[slot] = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
+    cursor->stride[slot] = stride;
+    cursor->modes |= mode << (4u * slot);
+  }
+}
+
+/* A tile of terms from here on lies within the innermost dimension. */
+CLOSS_INLINE bool closs_cursor_in_run(const closs_cursor *cursor) {
+  return cursor->size - cursor->walk.at[0] >= (closs_index)CLOSS_TILE_LANES;
+}
+
+/* On by `count` terms, where they lie within the innermost dimension. */
+CLOSS_INLINE bool closs_cursor_step(closs_cursor *cursor, uint count) {
+  if (cursor->size - cursor->walk.at[0] <= (closs_index)count) {
+    return false;
+  }
+  cursor->walk.at[0] += (closs_index)count;
+  for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
+    cursor->offset[slot] += (closs_index)count * cursor->step[slot];
+  }
+  return true;
+}
+
+CLOSS_INLINE void closs_cursor_advance(__global const closs_index *layout, closs_cursor *cursor, uint count) {
+  if (!closs_cursor_step(cursor, count)) {
+    closs_walk_advance(layout, &cursor->walk, count);
+    closs_cursor_place(layout, cursor);
+  }
+}
+
+/* CLOSS_VALUE_WIDTH numbers F(0), F(1), ... */
+#define CLOSS_PAIR_OF(F, j) F(j), F((j) + 1u)
+#define CLOSS_QUAD_OF(F, j) CLOSS_PAIR_OF(F, j), CLOSS_PAIR_OF(F, (j) + 2u)
+#define CLOSS_OCTET_OF(F, j) CLOSS_QUAD_OF(F, j), CLOSS_QUAD_OF(F, (j) + 4u)
+#if CLOSS_VALUE_WIDTH == 16
+#define CLOSS_VALUE_OF(F) CLOSS_OCTET_OF(F, 0u), CLOSS_OCTET_OF(F, 8u)
+#elif CLOSS_VALUE_WIDTH == 8
+#define CLOSS_VALUE_OF(F) CLOSS_OCTET_OF(F, 0u)
+#else
+#define CLOSS_VALUE_OF(F) F(0u)
+#endif
+
+/* Vector v of neighbours. */
+CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot, uint type,
+                                           __global const uchar *base, size_t start, uint v) {
+  const closs_index stride = cursor->stride[slot];
+  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
+  switch (CLOSS_TYPE(cursor->modes, slot)) {
+  case CLOSS_MODE_REPEAT:
+    return (closs_value)(closs_load(type, base, i));
+  case CLOSS_MODE_STEP: {
+    __global const float *p = (__global const float *)base + i;
+#define CLOSS_ELEMENT(j) p[(closs_index)(j) * stride]
+    return (closs_value)(CLOSS_VALUE_OF(CLOSS_ELEMENT));
+#undef CLOSS_ELEMENT
+  }
+  case CLOSS_MODE_EACH: {
+    closs_tile tile;
+    for (uint j = 0; j < CLOSS_VALUE_WIDTH; j++) {
+      tile.lane[j] = closs_load(type, base, i + (size_t)((closs_index)j * stride));
+    }
+    return tile.value[0];
+  }
+  default:
+    return closs_load_vector(CLOSS_TYPE(cursor->modes, slot), base, i);
+  }
+}
+
+/* A vector of a gradient or of losses, likewise. */
+CLOSS_INLINE void closs_cursor_store(const closs_cursor *cursor, uint slot, uint type, __global uchar *base,
+                                     size_t start, uint v, closs_value value, bool accumulate, bool stream) {
+  const closs_index stride = cursor->stride[slot];
+  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
+  if (CLOSS_TYPE(cursor->modes, slot) >= CLOSS_F16) {
+    value = accumulate ? closs_load_vector(type, base, i) + value : value;
+    closs_store_vector(type, base, i, value, stream && closs_can_stream(type, base, i));
+    return;
+  }
+  closs_tile tile;
+  tile.value[0] = value;
+  for (uint j = 0; j < CLOSS_VALUE_WIDTH; j++) {
+    closs_store_gradient(type, base, i + (size_t)((closs_index)j * stride), 0u, tile.lane[j], accumulate);
+  }
+}
+
 /* The loop of one type over a run of elements; `i` is an element's place. */
 #define CLOSS_EACH(STATEMENT)                                                                                          \
   for (uint j = 0; j < run; j++) {                                                                                     \
@@ -172,4 +305,12 @@ CLOSS_INLINE void closs_scatter(__global const closs_index *layout, closs_walk w
       offset = closs_walk_carry(layout, &walk, slot, offset);
     }
   }
+}
+
+/* The element of a gradient that a column is for. */
+CLOSS_INLINE size_t closs_column_place(__global const closs_index *layout, uint flags, uint column) {
+  const closs_walk place = closs_walk_start(layout, CLOSS_SPACE_COLUMNS, column);
+  return (size_t)closs_walk_offset(layout, CLOSS_SPACE_COLUMNS, &place,
+                                   flags & CLOSS_FLAG_COLUMN_TARGET ? CLOSS_SLOT_TARGET_GRADIENT
+                                                                    : CLOSS_SLOT_INPUT_GRADIENT);
 }

@@ -15,9 +15,21 @@
  * A weighted mean takes two sums: a plan with the output CLOSS_OUTPUT_WEIGHT_SUM makes the state of the weights;
  * closs_state_finish() divides by it, and closs_state_reciprocal() gives what the gradients are scaled by
  * (closs_buffers::weight_reciprocal).
+ *
+ * The gradient of a broadcast operand has a sum of its own for each element, over a *column* of terms.
+ * - Where a piece holds whole columns (operands cut along a dimension that the operand has), a plan whose outputs are
+ * gradients alone writes their final gradients, scaled as the whole's: total_terms is the whole's, first_term is
+ * ignored, and there is no state.
+ * - Where a column is longer than a piece, a plan with the output CLOSS_OUTPUT_INPUT_SLOPE_SUM or
+ * CLOSS_OUTPUT_TARGET_SLOPE_SUM makes the state of one column: every term of its pieces belongs to it, total_terms and
+ * first_term count the column's terms, and reduction none is allowed. closs_state_gradient() makes the element of it.
+ * For a complex operand closs_buffers::state holds two states, one after the other, each of closs_state_size() bytes:
+ * of real and of imaginary parts.
  */
 #ifndef CLOSS_PARTIAL_H
 #define CLOSS_PARTIAL_H
+
+#include <stdbool.h>
 
 #include "closs/plan.h"
 
@@ -60,6 +72,32 @@ CLOSS_API closs_status closs_state_finish(const void *state, uint64_t total_term
 /** The published reciprocal of a finished sum of weights, for closs_buffers::weight_reciprocal. */
 CLOSS_API closs_status closs_state_reciprocal(const void *weights, uint64_t total_terms, double reciprocal[2],
                                               closs_error *error);
+
+/** How closs_state_gradient() scales and stores. Start from #CLOSS_STATE_GRADIENT_INIT. */
+typedef struct closs_state_gradient_options {
+  size_t size;               /**< sizeof(closs_state_gradient_options) */
+  bool target;               /**< the gradient is that of the target, which is the negative of the input's */
+  bool accumulate;           /**< it is added to what is there */
+  closs_dtype dtype;         /**< of the gradient: a floating or complex type; f64 and c128 from f64 states alone */
+  uint64_t column_terms;     /**< terms of the column: what the states must hold, from term 0 on */
+  closs_reduction reduction; /**< none: nothing is scaled, the terms had the upstream gradient already */
+  uint64_t total_terms;      /**< mean over the count: terms of the whole loss */
+  const void *weights;       /**< mean over the weights: the finished state of their sum, of total_terms; else NULL */
+  double upstream_value;     /**< the upstream gradient, rounded to the arithmetic type; 1 by default */
+} closs_state_gradient_options;
+
+#define CLOSS_STATE_GRADIENT_INIT                                                                                      \
+  { sizeof(closs_state_gradient_options), false, false, CLOSS_F32, 0, CLOSS_MEAN, 0, NULL, 1.0 }
+
+/**
+ * One element of the gradient of a broadcast operand, from the finished sum of its column's terms, with the bits that a
+ * plan of the whole gives. Of no terms it is 0. Thread-safe.
+ * @param states  one state, or for a complex gradient two, one after the other
+ * @param gradient  one element of options->dtype; read where it is accumulated
+ * @return CLOSS_INVALID_ARGUMENT where states do not hold just these terms, or an option is none of its numbers
+ */
+CLOSS_API closs_status closs_state_gradient(const void *states, const closs_state_gradient_options *options,
+                                            void *gradient, closs_error *error);
 
 #ifdef __cplusplus
 }

@@ -27,8 +27,10 @@ enum closs_output {
   CLOSS_OUTPUT_LOSS = 1,            /**< the loss */
   CLOSS_OUTPUT_INPUT_GRADIENT = 2,  /**< the gradient of the input */
   CLOSS_OUTPUT_TARGET_GRADIENT = 4, /**< the gradient of the target */
-  CLOSS_OUTPUT_WEIGHT_SUM =
-      8 /**< the sum of the expanded weights, as a state: alone, and only in a plan of pieces (partial.h) */
+  /* Sums as states: each alone, and only in a plan of pieces (partial.h) */
+  CLOSS_OUTPUT_WEIGHT_SUM = 8,       /**< of the expanded weights */
+  CLOSS_OUTPUT_INPUT_SLOPE_SUM = 16, /**< of the terms of the gradient of a broadcast input: closs_state_gradient() */
+  CLOSS_OUTPUT_TARGET_SLOPE_SUM = 32 /**< of the terms of the gradient of a broadcast target */
 };
 
 /** What the mean of weighted losses divides by. */

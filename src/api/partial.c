@@ -153,3 +153,45 @@ closs_status closs_state_reciprocal(const void *weights, uint64_t total_terms, d
     closs_state_reciprocal_f32(weights, reciprocal);
   return CLOSS_OK;
 }
+
+static closs_status check_gradient(closs_dtype arithmetic, const closs_state_gradient_options *options,
+                                   const void *gradient, closs_error *error) {
+  if ((unsigned)options->reduction > CLOSS_SUM)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "reduction: %d is none of none (0), mean (1) and sum (2)",
+                      (int)options->reduction);
+  if (options->reduction != CLOSS_MEAN && options->weights)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "weights: only a mean divides by them, expected NULL");
+  const bool floating = options->dtype >= CLOSS_F16 && options->dtype <= CLOSS_C128;
+  if (!floating || (arithmetic == CLOSS_F32 && closs_dtype_arithmetic(options->dtype) == CLOSS_F64))
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "dtype: is %s, expected %s", closs_dtype_name(options->dtype),
+                      arithmetic == CLOSS_F64 ? "a floating or complex type" : "f16, bf16, f32 or c64");
+  if (!gradient) return closs_fail(error, CLOSS_INVALID_ARGUMENT, "gradient: is NULL, expected one element");
+  return CLOSS_OK;
+}
+
+closs_status closs_state_gradient(const void *states, const closs_state_gradient_options *options, void *gradient,
+                                  closs_error *error) {
+  if (!options || options->size != sizeof *options)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "options: size is %zu, expected %zu; start from CLOSS_STATE_GRADIENT_INIT",
+                      options ? options->size : 0, sizeof *options);
+  closs_status status = check_finished(states, options->column_terms, "states", error);
+  if (status != CLOSS_OK) return status;
+  const closs_dtype arithmetic = (closs_dtype)state_word(states, CLOSS_STATE_DTYPE);
+  status = check_gradient(arithmetic, options, gradient, error);
+  if (status == CLOSS_OK && options->dtype >= CLOSS_C64) {
+    const void *imaginary = (const char *)states + closs_state_size(arithmetic);
+    status = check_finished(imaginary, options->column_terms, "states: the second", error);
+    if (status == CLOSS_OK) status = check_same_type(states, imaginary, "states: the second", error);
+  }
+  if (status == CLOSS_OK && options->weights) {
+    status = check_finished(options->weights, options->total_terms, "weights", error);
+    if (status == CLOSS_OK) status = check_same_type(states, options->weights, "weights", error);
+  }
+  if (status != CLOSS_OK) return status;
+  if (arithmetic == CLOSS_F64)
+    closs_state_gradient_f64(states, options, gradient);
+  else
+    closs_state_gradient_f32(states, options, gradient);
+  return CLOSS_OK;
+}

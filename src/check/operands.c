@@ -63,7 +63,10 @@ static closs_status check_upstream(const closs_plan_options *options, closs_requ
   closs_status status = closs_check_layout(request, CLOSS_SLOT_UPSTREAM, options->upstream, error);
   if (!status) status = check_real(request, CLOSS_SLOT_UPSTREAM, error);
   if (status) return status;
-  request->used[CLOSS_SLOT_UPSTREAM] = request->outputs & (CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT);
+  const uint32_t gradients = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+  /* The terms of a gradient have it only where the loss is not reduced. */
+  request->used[CLOSS_SLOT_UPSTREAM] =
+      request->outputs & (request->reduction == CLOSS_NONE ? gradients | CLOSS_SLOPE_SUMS : gradients);
   if (closs_tensor_elements(upstream) == 1) return CLOSS_OK; /* its strides stay 0 */
   char shape[CLOSS_LIST_TEXT], loss[CLOSS_LIST_TEXT];
   closs_shape_text(upstream->rank, upstream->shape, shape);

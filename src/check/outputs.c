@@ -92,22 +92,31 @@ static closs_status check_gradient(const closs_plan_options *options, closs_requ
   return status;
 }
 
+/* A sum that only a plan of pieces has. */
+static closs_status check_sum(const closs_request *request, const char *name, uint32_t output, closs_error *error) {
+  if (!(request->outputs & output)) return CLOSS_OK;
+  if (!request->total_terms)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "outputs: %s is for plans of pieces; total_terms is 0", name);
+  if (request->outputs != output)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "outputs: 0x%" PRIx32 " has %s beside others; it must be alone",
+                      request->outputs, name);
+  return CLOSS_OK;
+}
+
+static closs_status check_sums(const closs_request *request, closs_error *error) {
+  closs_status status = check_sum(request, "CLOSS_OUTPUT_WEIGHT_SUM", CLOSS_OUTPUT_WEIGHT_SUM, error);
+  if (!status) status = check_sum(request, "CLOSS_OUTPUT_INPUT_SLOPE_SUM", CLOSS_OUTPUT_INPUT_SLOPE_SUM, error);
+  if (!status) status = check_sum(request, "CLOSS_OUTPUT_TARGET_SLOPE_SUM", CLOSS_OUTPUT_TARGET_SLOPE_SUM, error);
+  if (!status && request->outputs & CLOSS_OUTPUT_WEIGHT_SUM && !request->used[CLOSS_SLOT_WEIGHT])
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "outputs: CLOSS_OUTPUT_WEIGHT_SUM needs weights; weight is NULL");
+  return status;
+}
+
 /* Plans of pieces, see partial.h. */
-static closs_status check_pieces(const closs_request *request, closs_error *error) {
-  if (request->outputs & CLOSS_OUTPUT_WEIGHT_SUM) {
-    if (!request->total_terms)
-      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                        "outputs: CLOSS_OUTPUT_WEIGHT_SUM is for plans of pieces; total_terms is 0");
-    if (request->outputs != CLOSS_OUTPUT_WEIGHT_SUM)
-      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                        "outputs: 0x%" PRIx32 " has CLOSS_OUTPUT_WEIGHT_SUM beside others; it must be alone",
-                        request->outputs);
-    if (!request->used[CLOSS_SLOT_WEIGHT])
-      return closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                        "outputs: CLOSS_OUTPUT_WEIGHT_SUM needs weights; weight is NULL");
-  }
-  if (!request->total_terms) return CLOSS_OK;
-  if (request->reduction == CLOSS_NONE)
+static closs_status check_pieces(closs_request *request, closs_error *error) {
+  closs_status status = check_sums(request, error);
+  if (status || !request->total_terms) return status;
+  if (request->reduction == CLOSS_NONE && !(request->outputs & CLOSS_SLOPE_SUMS))
     return closs_fail(error, CLOSS_INVALID_ARGUMENT,
                       "reduction: none, expected mean or sum in a plan of pieces (total_terms is not 0)");
   if (request->total_terms > CLOSS_MAX_TERMS || request->terms > request->total_terms)
@@ -115,11 +124,16 @@ static closs_status check_pieces(const closs_request *request, closs_error *erro
                       "total_terms: %" PRIu64 ", expected the piece's %" PRIu64 " or more, up to 2^43",
                       request->total_terms, request->terms);
   for (int operand = 0; operand < 2; operand++)
-    if (request->broadcast[operand] && request->used[CLOSS_SLOT_INPUT_GRADIENT + operand])
+    if (request->broadcast[operand] && request->used[CLOSS_SLOT_INPUT_GRADIENT + operand] &&
+        request->outputs & CLOSS_OUTPUT_LOSS)
       return closs_fail(error, CLOSS_UNSUPPORTED,
-                        "%s: a gradient of a broadcast operand cannot be had in pieces in closs %s; expand the operand "
-                        "or leave total_terms 0",
-                        closs_slot_names[CLOSS_SLOT_INPUT_GRADIENT + operand], CLOSS_VERSION);
+                        "outputs: 0x%" PRIx32 " has the loss of a piece beside %s, whose operand is broadcast; its "
+                        "columns are not the loss's pieces, take a plan for each",
+                        request->outputs, closs_slot_names[CLOSS_SLOT_INPUT_GRADIENT + operand]);
+  const uint32_t sums = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM | CLOSS_SLOPE_SUMS;
+  const int operand = request->outputs & CLOSS_OUTPUT_TARGET_SLOPE_SUM ? CLOSS_SLOT_TARGET : CLOSS_SLOT_INPUT;
+  const bool two = request->outputs & CLOSS_SLOPE_SUMS && request->tensors[operand].dtype >= CLOSS_C64;
+  request->states = !(request->outputs & sums) ? 0 : two ? 2 : 1;
   return CLOSS_OK;
 }
 

@@ -39,6 +39,7 @@ typedef struct closs_request {
   uint64_t shape[CLOSS_MAX_RANK];
   uint64_t terms;       /* elements of the broadcast shape */
   uint64_t total_terms; /* 0: the whole; else this is a piece of a sum of so many */
+  uint32_t states;      /* that a piece goes on in: 0 of gradients alone, 2 of a sum of complex slopes, else 1 */
 
   /* By slot. A slot is used where the computation reads or writes it. `tensors` has the array's own rank and shape
    * (contiguous strides filled in where the caller left them out); `strides` is aligned to the broadcast shape, 0 along
@@ -53,6 +54,9 @@ typedef struct closs_request {
   bool broadcast[2];         /* the operand's gradient sums over at least one dimension longer than 1, or of length 0 */
   uint32_t gradient_mode[2]; /* bits of closs_gradient_mode */
 } closs_request;
+
+/* The outputs that are sums of a gradient's terms. */
+#define CLOSS_SLOPE_SUMS (CLOSS_OUTPUT_INPUT_SLOPE_SUM | CLOSS_OUTPUT_TARGET_SLOPE_SUM)
 
 /*
  * Checks everything that depends neither on buffers nor on OpenCL, and fills the request.

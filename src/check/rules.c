@@ -7,7 +7,8 @@
 #include "check/steps.h"
 
 #define ALL_OUTPUTS                                                                                                    \
-  (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT | CLOSS_OUTPUT_WEIGHT_SUM)
+  (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT | CLOSS_OUTPUT_WEIGHT_SUM |          \
+   CLOSS_SLOPE_SUMS)
 
 closs_status closs_check_choices(const closs_plan_options *options, closs_request *request, closs_error *error) {
   request->info = closs_loss_by_id(options->loss);
@@ -55,6 +56,12 @@ closs_status closs_check_types(const closs_caps *caps, closs_request *request, c
     closs_dtype dtype = request->tensors[slot].dtype; /* 0 where there is no such array */
     if (dtype == CLOSS_F64 || dtype == CLOSS_C128)
       return closs_fail(error, CLOSS_UNSUPPORTED, "%s: type is %s; the device has no double precision (fp64)",
+                        closs_slot_names[slot], closs_dtype_name(dtype));
+  }
+  for (int slot = CLOSS_SLOT_INPUT; caps && !caps->little_endian && slot <= CLOSS_SLOT_UPSTREAM; slot++) {
+    closs_dtype dtype = request->tensors[slot].dtype;
+    if (dtype == CLOSS_I64 || dtype == CLOSS_U64)
+      return closs_fail(error, CLOSS_UNSUPPORTED, "%s: type is %s, which closs reads on little-endian devices only",
                         closs_slot_names[slot], closs_dtype_name(dtype));
   }
   return CLOSS_OK;

@@ -42,7 +42,7 @@ static closs_step step_of_piece(const closs_plan *plan, const closs_step *step, 
 static closs_status launch_steps(closs_plan *plan, const closs_places *places, closs_chain *chain, closs_error *error) {
   for (uint32_t i = 0; i < plan->layout.step_count; i++) {
     closs_step step = plan->layout.steps[i];
-    if (plan->request.total_terms != 0) {
+    if (plan->request.states != 0) {
       step = step_of_piece(plan, &step, places->first_term);
     }
     const cl_event *wait;

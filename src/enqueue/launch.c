@@ -77,6 +77,11 @@ static void put_scale(binder *b, const closs_places *places) {
   put_real(b, places->factor[1]);
 }
 
+/* In bytes. States of one plan lie one after the other. */
+static uint64_t state_at(const binder *b, const closs_step *step, const closs_places *places) {
+  return places->state_at + step->state * closs_state_size(b->plan->request.arithmetic);
+}
+
 static void put_pass(binder *b, const closs_step *step, const closs_places *places) {
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
     put_memory(b, places->memory[slot]);
@@ -90,7 +95,7 @@ static void put_pass(binder *b, const closs_step *step, const closs_places *plac
   put_offset(b, places->work_at);
   /* The lanes of the state, counted in reals. */
   size_t real = closs_dtype_size(b->plan->request.arithmetic);
-  put_offset(b, (places->state_at + CLOSS_STATE_WORDS * sizeof(uint32_t)) / real + 2 * CLOSS_STATE_TREES);
+  put_offset(b, (state_at(b, step, places) + CLOSS_STATE_WORDS * sizeof(uint32_t)) / real + 2 * CLOSS_STATE_TREES);
   put_uint(b, step->states_at);
   put_uint(b, b->plan->layout.factor_at);
   put_uint(b, step->chunks);
@@ -149,7 +154,7 @@ static void put_extend(binder *b, const closs_step *step, const closs_places *pl
   put_memory(b, places->work);
   put_memory(b, places->state);
   put_offset(b, places->work_at);
-  put_offset(b, places->state_at / sizeof(uint32_t));
+  put_offset(b, state_at(b, step, places) / sizeof(uint32_t));
   put_uint(b, step->states_at);
   put_uint(b, step->chunks);
   put_uint(b, step->last);
@@ -170,7 +175,7 @@ void closs_places_scratch(const closs_plan *plan, closs_places *places) {
 size_t closs_launch_groups(const closs_step *step) {
   const size_t items = step->body == CLOSS_BODY_MERGE    ? (size_t)step->columns * step->components
                        : step->body == CLOSS_BODY_EXTEND ? 1
-                                                         : (size_t)step->columns * step->items;
+                                                         : (size_t)step->blocks * step->items;
   return step->by_groups ? items : (items - 1) / step->local + 1;
 }
 

@@ -139,24 +139,27 @@ static closs_status check_overlap(const closs_plan *plan, const range ranges[MAX
 static closs_status place_piece(const closs_plan *plan, const closs_buffers *buffers, closs_places *places, range *r,
                                 closs_error *error) {
   const closs_request *request = &plan->request;
+  if (request->over_weights) {
+    places->factor[0] = buffers->weight_reciprocal[0];
+    places->factor[1] = buffers->weight_reciprocal[1];
+  }
+  if (request->states == 0) {
+    return CLOSS_OK; /* gradients alone do not depend on first_term */
+  }
   if (buffers->first_term > request->total_terms || request->terms > request->total_terms - buffers->first_term) {
     return closs_fail(error, CLOSS_INVALID_ARGUMENT,
                       "first_term: %llu, and %llu terms from there pass total_terms, %llu",
                       (unsigned long long)buffers->first_term, (unsigned long long)request->terms,
                       (unsigned long long)request->total_terms);
   }
-  places->first_term = buffers->first_term;
-  if (request->over_weights) {
-    places->factor[0] = buffers->weight_reciprocal[0];
-    places->factor[1] = buffers->weight_reciprocal[1];
-  }
-  if (!(request->outputs & (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM)) || request->terms == 0) {
-    places->first_term = 0; /* gradients alone do not depend on it */
+  if (request->terms == 0) {
     return CLOSS_OK;
   }
+  places->first_term = buffers->first_term;
   places->state = buffers->state.memory;
   places->state_at = buffers->state.offset;
-  return place_bytes(plan, "state", &buffers->state, closs_state_size(request->arithmetic), r, error);
+  const uint64_t bytes = request->states * closs_state_size(request->arithmetic);
+  return place_bytes(plan, "state", &buffers->state, bytes, r, error);
 }
 
 closs_status closs_places_check(const closs_plan *plan, const closs_buffers *buffers, closs_places *places,

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/reciprocal.h"
+#include "base/state.h"
 #include "cl/flags.h"
 #include "closs/partial.h"
 #include "plan/loops.h"
@@ -73,13 +74,6 @@ static bool is_narrow(const closs_request *request) {
 static closs_status choose_variant(const closs_request *request, const closs_caps *caps, closs_layout *layout,
                                    closs_error *error) {
   uint32_t bits = is_narrow(request) ? 32 : 64;
-  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
-    closs_dtype dtype = request->tensors[slot].dtype;
-    if (request->used[slot] && (dtype == CLOSS_I64 || dtype == CLOSS_U64) && !caps->little_endian) {
-      return closs_fail(error, CLOSS_UNSUPPORTED, "%s: type is %s, which closs reads on little-endian devices only",
-                        closs_slot_names[slot], closs_dtype_name(dtype));
-    }
-  }
   for (int i = 0; i < CLOSS_VARIANT_COUNT; i++) {
     const closs_variant_info *variant = closs_variant_at((closs_variant)i);
     if (variant->arithmetic != request->arithmetic || variant->complex_operands != request->complex_operands) {
@@ -149,6 +143,7 @@ static closs_step *add_step(closs_layout *layout, uint32_t program, enum closs_b
   step->by_groups = layout->programs[program].group != 0 && body == CLOSS_BODY_PASS;
   step->local = step->by_groups ? layout->programs[program].group : layout->local;
   step->columns = 1;
+  step->blocks = 1;
   step->components = 1;
   step->out = CLOSS_SLOT_LOSS;
   layout->programs[program].bodies |= (uint32_t)body;
@@ -190,6 +185,27 @@ static closs_status add_weight_sum(const closs_request *request, const closs_tun
   return finish_or_merge(layout, step, CLOSS_FLAG_RESULT_FACTOR, reals, error);
 }
 
+/* Columns that a work-item can do at once: columns.cl's CLOSS_BLOCK. */
+static uint32_t block_of(const closs_request *request, uint32_t width) {
+  return width == 1 ? 1 : CLOSS_BLOCK_VECTORS * (request->arithmetic == CLOSS_F64 ? 8 : 16);
+}
+
+/*
+ * Neighbouring columns at once, where an operand that is not broadcast has its neighbours in memory across columns and
+ * not along a column, and there are enough of them for a vector.
+ */
+static bool prefers_blocks(const closs_request *request, const closs_space *columns, const closs_space *terms,
+                           uint32_t block) {
+  bool across = false, along = false;
+  for (int slot = CLOSS_SLOT_INPUT; slot <= CLOSS_SLOT_UPSTREAM; slot++) {
+    if (in_pass(request, (enum closs_slot)slot) && terms->stride[slot][0] != 0) {
+      across = across || columns->stride[slot][0] == 1;
+      along = along || terms->stride[slot][0] == 1;
+    }
+  }
+  return across && !along && !request->complex_operands && columns->size[0] >= block / CLOSS_BLOCK_VECTORS;
+}
+
 static closs_status add_columns(const closs_request *request, uint32_t operand, const closs_tuning *tuning,
                                 closs_layout *layout, uint64_t *reals, closs_error *error) {
   uint32_t index = 1 + operand;
@@ -209,15 +225,26 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
                       "%s: the gradient has %llu elements, and a broadcast one at most 2^32 - 1",
                       closs_slot_names[gradient_slot(operand)], (unsigned long long)columns);
   }
-  uint32_t flags = common_flags(request) | (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
-                   (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
-  closs_step *step = add_step(layout, layout->schedule == CLOSS_SCHEDULE_GROUPS ? 1 : 0, CLOSS_BODY_COLUMNS, flags);
+  const uint32_t program = layout->schedule == CLOSS_SCHEDULE_GROUPS ? 1 : 0;
+  const uint32_t flags = common_flags(request) | CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_SLOPE |
+                         (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
+                         (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
+  closs_step *step = add_step(layout, program, CLOSS_BODY_COLUMNS, flags);
   step->layout = index;
   step->columns = (uint32_t)columns;
+  step->blocks = step->columns;
   step->components = request->complex_operands ? 2 : 1;
   step->out = gradient_slot(operand);
-  /* Where loops are short, a work-item has no second chunk, however many columns there are. */
-  uint64_t share = tuning->loop_turns != 0 ? tuning->max_items : tuning->max_items / columns;
+  const uint32_t block = block_of(request, layout->programs[program].width);
+  /* Where loops are short, a work-item has neither a block of columns nor a second chunk, however many columns there
+   * are. */
+  const bool short_loops = tuning->loop_turns != 0;
+  if (!short_loops && prefers_blocks(request, &layout->columns[index], &layout->terms[index], block)) {
+    step->flags |= CLOSS_FLAG_COLUMN_BLOCKS;
+    const uint64_t row = layout->columns[index].size[0];
+    step->blocks = (uint32_t)(columns / row * ((row - 1) / block + 1));
+  }
+  const uint64_t share = short_loops ? tuning->max_items : tuning->max_items / step->blocks;
   deal(step, closs_space_elements(&layout->terms[index]), share < 2 ? 1u << 31 : tuning->single_chunks,
        share < 2 ? 1 : (uint32_t)share);
   /* In place, the operand must stay until every launch has read it. */
@@ -233,8 +260,45 @@ static bool streams(const closs_request *request, const closs_tuning *tuning) {
   return tuning->stream_bytes != 0 && request->terms >= tuning->stream_bytes / size;
 }
 
+/* A sum of a piece: chunks stay apart, since a later piece may complete the blocks that they belong to. */
+static closs_status add_piece(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                              uint32_t flags, uint32_t state, uint64_t *reals, closs_error *error) {
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags | CLOSS_FLAG_SUM | CLOSS_FLAG_PIECE);
+  step->state = state;
+  deal(step, request->terms + CLOSS_CHUNK - 1, 1, tuning->max_items);
+  const uint32_t items = step->items;
+  step->items = step->chunks + CLOSS_LANES; /* pairs: of chunks, and the lanes of the last */
+  const closs_status status = take_states(step, reals, error);
+  step->items = items;
+  const uint32_t states_at = step->states_at, chunks = step->chunks;
+  closs_step *extend = add_step(layout, 0, CLOSS_BODY_EXTEND, 0);
+  extend->states_at = states_at;
+  extend->state = state;
+  extend->chunks = chunks;
+  return status;
+}
+
+/* The terms of a gradient: their scale, where the loss is reduced, is for the finished sum. */
+static uint32_t slope_flags(const closs_request *request) {
+  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
+  return (common_flags(request) & ~(uint32_t)CLOSS_FLAG_MEAN) | CLOSS_FLAG_TERM_SLOPE | scaled;
+}
+
+static closs_status add_slope_sums(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                                   uint64_t *reals, closs_error *error) {
+  const uint32_t flags = slope_flags(request);
+  closs_status status = add_piece(request, tuning, layout, flags, 0, reals, error);
+  if (status == CLOSS_OK && request->states == 2) {
+    status = add_piece(request, tuning, layout, flags | CLOSS_FLAG_TERM_IMAGINARY, 1, reals, error);
+  }
+  return status;
+}
+
 static closs_status add_pass(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                              uint64_t *reals, closs_error *error) {
+  if (request->outputs & CLOSS_SLOPE_SUMS) {
+    return add_slope_sums(request, tuning, layout, reals, error);
+  }
   uint32_t flags = common_flags(request);
   bool sum = (request->outputs & (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM)) && request->reduction != CLOSS_NONE;
   flags |= sum ? CLOSS_FLAG_SUM : 0;
@@ -247,21 +311,10 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   if (!sum && !stores) {
     return CLOSS_OK;
   }
-  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
-  if (request->total_terms != 0 && sum) {
-    /* A piece keeps its chunks apart: a later piece may complete the blocks that they belong to. */
-    step->flags |= CLOSS_FLAG_PIECE;
-    deal(step, request->terms + CLOSS_CHUNK - 1, 1, tuning->max_items);
-    uint32_t items = step->items;
-    step->items = step->chunks + 64; /* pairs: of chunks, and the lanes of the last */
-    closs_status status = take_states(step, reals, error);
-    step->items = items;
-    const closs_step pass = *step;
-    step = add_step(layout, 0, CLOSS_BODY_EXTEND, 0);
-    step->states_at = pass.states_at;
-    step->chunks = pass.chunks;
-    return status;
+  if (sum && request->states != 0) {
+    return add_piece(request, tuning, layout, flags, 0, reals, error);
   }
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
   return sum ? finish_or_merge(layout, step, common_flags(request), reals, error) : CLOSS_OK;
 }

@@ -20,6 +20,7 @@ typedef struct closs_step {
   uint32_t flags;
   uint32_t layout;     /* index of the layout that the kernel reads */
   uint32_t columns;    /* 1 but for gradients of broadcast operands */
+  uint32_t blocks;     /* of columns, that work-items do: as many as columns, or fewer with neighbours at once */
   uint32_t components; /* sums a column: 2 of complex gradients */
   uint32_t items;      /* work-items, or in schedule groups work-groups, a column */
   uint32_t local;      /* the work-group size */
@@ -28,6 +29,7 @@ typedef struct closs_step {
   uint32_t last;       /* terms in the last chunk, 1 to 4096 */
   uint32_t span;
   uint32_t states_at;  /* where items leave their pairs, in reals from the start of the workspace */
+  uint32_t state;      /* of a piece of two sums, which of the states: 0 or 1 */
   enum closs_slot out; /* what a finished sum is written to */
 } closs_step;
 

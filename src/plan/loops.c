@@ -37,7 +37,8 @@ static uint64_t row_turns(const closs_layout *layout, const closs_step *step, ui
   const uint64_t end = 5 + terms->rank, inner = terms->size[0];
   const uint64_t gather = terms->rank + 2 + parts * lanes + (lanes == 1 ? 1 : (lanes - 1) / inner + 2) * end;
   const uint64_t advance = 1 + ((LANES - 1) / inner + 2) * end;
-  return 14 + compute + moved_tiles(step, parts) * gather + advance;
+  const uint64_t place = (1 + terms->rank) * (CLOSS_SLOT_COUNT + 2); /* of all arrays, where a row begins */
+  return 14 + compute + moved_tiles(step, parts) * gather + advance + place;
 }
 
 static uint64_t pass_turns(const closs_layout *layout, const closs_step *step) {
@@ -58,8 +59,9 @@ static uint64_t pass_turns(const closs_layout *layout, const closs_step *step) {
 uint64_t closs_loop_turns(const closs_layout *layout, const closs_step *step) {
   switch (step->body) {
   case CLOSS_BODY_PASS:
-  case CLOSS_BODY_COLUMNS:
     return pass_turns(layout, step);
+  case CLOSS_BODY_COLUMNS: /* each component goes through the terms; there are no blocks where this is asked */
+    return step->components * pass_turns(layout, step);
   case CLOSS_BODY_MERGE:
     return (uint64_t)PAIR_TURNS * step->items;
   default:

@@ -76,6 +76,7 @@ void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *
   add_part(source, "sum.cl");
   add_part(source, "tiles.cl");
   add_part(source, loss_file);
+  add_part(source, "access/vector.cl");
   add_part(source, contiguous ? "access/contiguous.cl" : "access/strided.cl");
   add_part(source, "result.cl");
   add_part(source, "rows.cl");

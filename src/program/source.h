@@ -27,7 +27,7 @@ typedef struct closs_variant_info {
 
 const closs_variant_info *closs_variant_at(closs_variant variant);
 
-#define CLOSS_SOURCE_PARTS 16
+#define CLOSS_SOURCE_PARTS 20
 #define CLOSS_OPTIONS_LENGTH 512
 
 /* Everything that a compiler gets. The texts are constants; the program is their concatenation. */

@@ -44,6 +44,7 @@ static void enqueue_piece(const parts *p, uint32_t outputs, uint64_t first, uint
                           const double reciprocal[2]) {
   closs_plan_options options = p->work->options;
   const closs_tensor weight = piece_of(&p->work->arrays[TEST_WEIGHT], end - first),
+                     upstream = piece_of(&p->work->arrays[TEST_UPSTREAM], end - first),
                      gradient = piece_of(&p->work->arrays[TEST_INPUT_GRADIENT], end - first);
   closs_plan *plan = NULL;
   closs_error error;
@@ -55,7 +56,9 @@ static void enqueue_piece(const parts *p, uint32_t outputs, uint64_t first, uint
   options.target = piece_of(&p->work->arrays[TEST_TARGET], end - first);
   options.weight = p->memory[TEST_WEIGHT] ? &weight : NULL;
   options.input_gradient = outputs & CLOSS_OUTPUT_INPUT_GRADIENT ? &gradient : NULL;
-  options.loss_layout = options.target_gradient = options.upstream = NULL;
+  options.upstream = p->memory[TEST_UPSTREAM] ? &upstream : NULL;
+  options.loss_layout = options.target_gradient = NULL;
+  options.target_gradient_mode = CLOSS_GRADIENT_WRITE; /* closs_state_gradient()'s */
   if (closs_plan_create(p->device->closs, &options, &plan, &error) != CLOSS_OK ||
       closs_plan_prepare(plan, &error) != CLOSS_OK)
     fail_msg("piece [%llu, %llu): %s", (unsigned long long)first, (unsigned long long)end, error.text);
@@ -66,6 +69,7 @@ static void enqueue_piece(const parts *p, uint32_t outputs, uint64_t first, uint
   buffers.input = place(p, TEST_INPUT, first);
   buffers.target = place(p, TEST_TARGET, first);
   buffers.weight = place(p, TEST_WEIGHT, first);
+  buffers.upstream = place(p, TEST_UPSTREAM, first);
   buffers.input_gradient = place(p, TEST_INPUT_GRADIENT, first);
   buffers.upstream_value = p->work->upstream_value;
   buffers.workspace.memory = workspace;
@@ -78,17 +82,23 @@ static void enqueue_piece(const parts *p, uint32_t outputs, uint64_t first, uint
   closs_plan_destroy(plan);
 }
 
+/* The states that a piece extends: of complex slopes two. */
+static size_t states_of(const parts *p, uint32_t outputs) {
+  return outputs & CLOSS_OUTPUT_TARGET_SLOPE_SUM && p->work->arrays[TEST_TARGET].tensor.dtype >= CLOSS_C64 ? 2 : 1;
+}
+
 /* Runs the pieces of one state after the other, and gives all states' bytes, one after the other. */
 static size_t run_pieces(const parts *p, uint32_t outputs, const split *cuts, const double reciprocal[2],
                          unsigned char *states) {
-  const size_t size = closs_state_size(p->arithmetic);
+  const size_t sums = states_of(p, outputs), one = closs_state_size(p->arithmetic), size = sums * one;
   size_t count = 0;
   cl_mem state = NULL;
   for (size_t i = 0; i < cuts->pieces; ++i) {
     const uint64_t first = i ? cuts->ends[i - 1] : 0;
     if (cuts->begins[i]) {
       unsigned char *bytes = states + count++ * size;
-      assert_int_equal(closs_state_init(bytes, p->arithmetic, first, NULL), CLOSS_OK);
+      for (size_t s = 0; s < sums; ++s)
+        assert_int_equal(closs_state_init(bytes + s * one, p->arithmetic, first, NULL), CLOSS_OK);
       state = test_buffer(p->device, size, bytes);
     }
     enqueue_piece(p, outputs, first, cuts->ends[i], state, reciprocal);
@@ -100,15 +110,15 @@ static size_t run_pieces(const parts *p, uint32_t outputs, const split *cuts, co
   return count;
 }
 
-/* Merges all states into the first, from either end. */
-static void merge(unsigned char *states, size_t count, size_t size, bool from_the_end) {
+/* Merges all states, `step` bytes apart, into the first, from either end. */
+static void merge(unsigned char *states, size_t count, size_t step, bool from_the_end) {
   closs_error error;
   if (from_the_end)
     for (size_t i = count; i-- > 1;)
-      if (closs_state_merge(states + (i - 1) * size, states + i * size, &error) != CLOSS_OK) fail_msg("%s", error.text);
+      if (closs_state_merge(states + (i - 1) * step, states + i * step, &error) != CLOSS_OK) fail_msg("%s", error.text);
   if (!from_the_end)
     for (size_t i = 1; i < count; ++i)
-      if (closs_state_merge(states, states + i * size, &error) != CLOSS_OK) fail_msg("%s", error.text);
+      if (closs_state_merge(states, states + i * step, &error) != CLOSS_OK) fail_msg("%s", error.text);
 }
 
 static split make_split(uint64_t terms, uint64_t *stream) {
@@ -219,11 +229,199 @@ static void test_weighted_means(void **state) {
   }
 }
 
+/* The gradient of a target that is one number, over any split of its terms. */
+static void check_slopes(const parts *p, const test_results *whole, const split *cuts, bool from_the_end) {
+  const test_work *work = p->work;
+  const size_t size = closs_state_size(p->arithmetic), sums = states_of(p, CLOSS_OUTPUT_TARGET_SLOPE_SUM);
+  const bool over_weights = work->options.reduction == CLOSS_MEAN && p->memory[TEST_WEIGHT] &&
+                            work->options.mean_over == CLOSS_MEAN_OVER_WEIGHTS;
+  unsigned char *states = test_allocate(MAX_PIECES * sums * size), *weights = test_allocate(MAX_PIECES * size);
+  if (over_weights) merge(weights, run_pieces(p, CLOSS_OUTPUT_WEIGHT_SUM, cuts, NULL, weights), size, from_the_end);
+  const size_t count = run_pieces(p, CLOSS_OUTPUT_TARGET_SLOPE_SUM, cuts, NULL, states);
+  for (size_t s = 0; s < sums; ++s)
+    merge(states + s * size, count, sums * size, from_the_end);
+
+  test_array gradient = test_array_copy(&work->arrays[TEST_TARGET_GRADIENT]);
+  closs_state_gradient_options options = CLOSS_STATE_GRADIENT_INIT;
+  closs_error error;
+  options.target = true;
+  options.accumulate = work->options.target_gradient_mode & CLOSS_GRADIENT_ACCUMULATE;
+  options.dtype = gradient.tensor.dtype;
+  options.column_terms = options.total_terms = p->terms;
+  options.reduction = work->options.reduction;
+  options.weights = over_weights ? weights : NULL;
+  options.upstream_value = work->upstream_value;
+  if (closs_state_gradient(states, &options, test_array_origin(&gradient), &error) != CLOSS_OK)
+    fail_msg("%s", error.text);
+  char what[100];
+  snprintf(what, sizeof what, "slopes of %llu %s, %zu pieces, %zu states", (unsigned long long)p->terms,
+           closs_dtype_name(work->arrays[TEST_INPUT].tensor.dtype), cuts->pieces, count);
+  test_array_same(&whole->arrays[TEST_TARGET_GRADIENT], &gradient, what);
+  test_array_free(&gradient);
+  free(states);
+  free(weights);
+}
+
+static void run_slopes(const test_device *device, closs_loss loss, closs_reduction reduction, closs_dtype input,
+                       closs_dtype target, uint64_t terms, enum weighing weighing, uint32_t mode) {
+  const closs_tensor many = closs_tensor_contiguous(input, 1, &terms), one = closs_tensor_contiguous(target, 0, NULL);
+  const closs_dtype arithmetic = closs_dtype_arithmetic(closs_dtype_common(input, target));
+  test_work work = test_work_make(loss, reduction, CLOSS_OUTPUT_TARGET_GRADIENT, &many, &one);
+  uint64_t stream = terms;
+  closs_tensor real = many;
+  real.dtype = closs_dtype_real(input);
+  if (weighing != UNWEIGHTED) {
+    work.arrays[TEST_WEIGHT] = test_array_make(&real, 0);
+    test_array_fill(&work.arrays[TEST_WEIGHT], TEST_POSITIVE, &stream);
+  }
+  if (reduction == CLOSS_NONE) {
+    work.arrays[TEST_UPSTREAM] = test_array_make(&real, 0);
+    test_array_fill(&work.arrays[TEST_UPSTREAM], TEST_PLAIN, &stream);
+  }
+  work.options.mean_over = weighing == OVER_COUNT ? CLOSS_MEAN_OVER_COUNT : CLOSS_MEAN_OVER_WEIGHTS;
+  work.options.target_gradient_mode = mode;
+  work.upstream_value = -1.7;
+  test_work_outputs(&work, 0);
+  test_results whole;
+  assert_int_equal(test_work_reference(&work, &whole, NULL), CLOSS_OK);
+  parts p = {.device = device, .work = &work, .terms = terms, .arithmetic = arithmetic};
+  for (unsigned slot = 0; slot < TEST_LOSS; ++slot)
+    p.memory[slot] = upload(device, &work.arrays[slot]);
+  for (unsigned i = 0; i < 2; ++i) {
+    const split cuts = make_split(terms, &stream);
+    check_slopes(&p, &whole, &cuts, i % 2);
+  }
+  for (unsigned slot = 0; slot < TEST_LOSS; ++slot)
+    if (p.memory[slot]) clReleaseMemObject(p.memory[slot]);
+  test_results_free(&whole);
+  test_work_free(&work);
+}
+
+static void test_slope_sums(void **state) {
+  const test_device *device = *state;
+  for (size_t n = 0; n < TEST_COUNT(lengths); ++n) {
+    run_slopes(device, CLOSS_MSE, CLOSS_MEAN, CLOSS_F32, CLOSS_F32, lengths[n], UNWEIGHTED, CLOSS_GRADIENT_WRITE);
+    run_slopes(device, CLOSS_HUBER, CLOSS_SUM, CLOSS_F16, CLOSS_F16, lengths[n], UNWEIGHTED, CLOSS_GRADIENT_ACCUMULATE);
+    run_slopes(device, CLOSS_SMOOTH_L1, CLOSS_MEAN, CLOSS_F32, CLOSS_F32, lengths[n], OVER_WEIGHTS,
+               CLOSS_GRADIENT_ACCUMULATE);
+    run_slopes(device, CLOSS_MSE, CLOSS_MEAN, CLOSS_F32, CLOSS_BF16, lengths[n], OVER_COUNT, CLOSS_GRADIENT_WRITE);
+    run_slopes(device, CLOSS_MSE, CLOSS_NONE, CLOSS_F32, CLOSS_F32, lengths[n], OVER_COUNT, CLOSS_GRADIENT_WRITE);
+    run_slopes(device, CLOSS_L1, CLOSS_MEAN, CLOSS_C64, CLOSS_C64, lengths[n], OVER_WEIGHTS, CLOSS_GRADIENT_ACCUMULATE);
+    run_slopes(device, CLOSS_L1, CLOSS_SUM, CLOSS_C64, CLOSS_F32, lengths[n], UNWEIGHTED, CLOSS_GRADIENT_WRITE);
+    run_slopes(device, CLOSS_L1, CLOSS_NONE, CLOSS_C64, CLOSS_C64, lengths[n], UNWEIGHTED, CLOSS_GRADIENT_WRITE);
+    if (device->fp64) {
+      run_slopes(device, CLOSS_MSE, CLOSS_MEAN, CLOSS_F64, CLOSS_F16, lengths[n], UNWEIGHTED, CLOSS_GRADIENT_WRITE);
+      run_slopes(device, CLOSS_L1, CLOSS_MEAN, CLOSS_F64, CLOSS_C64, lengths[n], UNWEIGHTED, CLOSS_GRADIENT_WRITE);
+    }
+  }
+}
+
+enum { ROWS = 150, COLUMNS = 90 };
+
+/* One block of a matrix against a row or a column: rows [first, end), or columns. */
+static void enqueue_block(const parts *p, bool by_rows, uint64_t first, uint64_t end, const double reciprocal[2]) {
+  closs_plan_options options = p->work->options;
+  const int cut = by_rows ? 0 : 1;
+  closs_buffers buffers = CLOSS_BUFFERS_INIT;
+  closs_buffer *const places[] = {&buffers.input, &buffers.target,         &buffers.weight,         &buffers.upstream,
+                                  &buffers.loss,  &buffers.input_gradient, &buffers.target_gradient};
+  closs_tensor blocks[TEST_SLOTS];
+  closs_error error;
+  closs_plan *plan = NULL;
+  for (unsigned slot = 0; slot < TEST_SLOTS; ++slot) {
+    const test_array *array = &p->work->arrays[slot];
+    const int dimension = cut - (2 - (int)array->tensor.rank);
+    *places[slot] = (closs_buffer){p->memory[slot], array->origin};
+    blocks[slot] = array->tensor;
+    if (dimension < 0 || array->tensor.rank == 0 || array->tensor.shape[dimension] == 1) continue;
+    blocks[slot].shape[dimension] = end - first;
+    places[slot]->offset += first * (uint64_t)array->tensor.strides[dimension];
+  }
+  options.total_terms = p->terms;
+  options.parameters = NULL;
+  options.parameter_count = 0;
+  options.input = blocks[TEST_INPUT];
+  options.target = blocks[TEST_TARGET];
+  options.weight = p->memory[TEST_WEIGHT] ? &blocks[TEST_WEIGHT] : NULL;
+  options.input_gradient = &blocks[TEST_INPUT_GRADIENT];
+  options.target_gradient = &blocks[TEST_TARGET_GRADIENT];
+  if (closs_plan_create(p->device->closs, &options, &plan, &error) != CLOSS_OK ||
+      closs_plan_prepare(plan, &error) != CLOSS_OK)
+    fail_msg("block [%llu, %llu): %s", (unsigned long long)first, (unsigned long long)end, error.text);
+  const size_t bytes = (size_t)closs_plan_workspace(plan);
+  buffers.workspace.memory = test_buffer(p->device, bytes ? bytes : 1, NULL);
+  buffers.upstream_value = p->work->upstream_value;
+  buffers.first_term = UINT64_MAX - 5; /* of no meaning here */
+  memcpy(buffers.weight_reciprocal, reciprocal, sizeof buffers.weight_reciprocal);
+  if (closs_enqueue(plan, p->device->queue, &buffers, 0, NULL, NULL, &error) != CLOSS_OK) fail_msg("%s", error.text);
+  clReleaseMemObject(buffers.workspace.memory);
+  closs_plan_destroy(plan);
+}
+
+/* Gradients of both operands, in blocks of whole columns of the target's. */
+static void run_blocks(const test_device *device, closs_reduction reduction, bool by_rows, bool weighted) {
+  const uint64_t shape[] = {ROWS, COLUMNS}, one_column[] = {ROWS, 1}, one_row[] = {COLUMNS};
+  const closs_tensor matrix = closs_tensor_contiguous(CLOSS_F32, 2, shape),
+                     repeated = by_rows ? closs_tensor_contiguous(CLOSS_F32, 2, one_column)
+                                        : closs_tensor_contiguous(CLOSS_F32, 1, one_row);
+  test_work work = test_work_make(CLOSS_HUBER, reduction, CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT,
+                                  &matrix, &repeated);
+  uint64_t stream = 5;
+  if (weighted) {
+    work.arrays[TEST_WEIGHT] = test_array_make(&matrix, 0);
+    test_array_fill(&work.arrays[TEST_WEIGHT], TEST_POSITIVE, &stream);
+  }
+  work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE;
+  work.upstream_value = 0.7;
+  test_work_outputs(&work, 1);
+  test_results whole;
+  assert_int_equal(test_work_reference(&work, &whole, NULL), CLOSS_OK);
+  parts p = {.device = device, .work = &work, .terms = ROWS * COLUMNS, .arithmetic = CLOSS_F32};
+  for (unsigned slot = 0; slot < TEST_SLOTS; ++slot)
+    p.memory[slot] = upload(device, &work.arrays[slot]);
+  double reciprocal[2] = {0, 0};
+  if (weighted) { /* their sum is of all of them, as one piece */
+    unsigned char weights[4096];
+    parts flat = p;
+    test_work rows = work;
+    rows.arrays[TEST_INPUT].tensor = rows.arrays[TEST_TARGET].tensor = rows.arrays[TEST_WEIGHT].tensor =
+        closs_tensor_contiguous(CLOSS_F32, 1, (uint64_t[]){ROWS * COLUMNS});
+    flat.work = &rows;
+    const split all = {1, {ROWS * COLUMNS}, {true}};
+    run_pieces(&flat, CLOSS_OUTPUT_WEIGHT_SUM, &all, NULL, weights);
+    assert_int_equal(closs_state_reciprocal(weights, p.terms, reciprocal, NULL), CLOSS_OK);
+  }
+  const uint64_t length = by_rows ? ROWS : COLUMNS;
+  for (uint64_t first = 0, end; first < length; first = end) {
+    end = first + 1 + test_random(&stream) % 40;
+    end = end < length ? end : length;
+    enqueue_block(&p, by_rows, first, end, reciprocal);
+  }
+  for (unsigned slot = TEST_INPUT_GRADIENT; slot < TEST_SLOTS; ++slot) {
+    test_array gradient = test_array_copy(&work.arrays[slot]);
+    test_read(device, p.memory[slot], gradient.size, gradient.bytes);
+    test_array_same(&whole.arrays[slot], &gradient, by_rows ? "blocks of rows" : "blocks of columns");
+    test_array_free(&gradient);
+  }
+  for (unsigned slot = 0; slot < TEST_SLOTS; ++slot)
+    if (p.memory[slot]) clReleaseMemObject(p.memory[slot]);
+  test_results_free(&whole);
+  test_work_free(&work);
+}
+
+static void test_blocks_of_columns(void **state) {
+  for (unsigned by_rows = 0; by_rows < 2; ++by_rows) {
+    run_blocks(*state, CLOSS_SUM, by_rows, false);
+    run_blocks(*state, CLOSS_MEAN, by_rows, false);
+    run_blocks(*state, CLOSS_MEAN, by_rows, true);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sums_and_means),
-      cmocka_unit_test(test_types_and_strides),
-      cmocka_unit_test(test_weighted_means),
+      cmocka_unit_test(test_sums_and_means),    cmocka_unit_test(test_types_and_strides),
+      cmocka_unit_test(test_weighted_means),    cmocka_unit_test(test_slope_sums),
+      cmocka_unit_test(test_blocks_of_columns),
   };
   return cmocka_run_group_tests_name("partial", tests, test_device_setup, test_device_teardown);
 }

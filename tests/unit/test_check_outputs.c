@@ -216,11 +216,17 @@ static void wrong_pieces(void **state) {
   options.total_terms = (UINT64_C(1) << 43) + 1;
   refused(&options, CLOSS_INVALID_ARGUMENT, "total_terms: 8796093022209, expected the piece's 6 or more, up to 2^43");
   options = pieces();
-  options.outputs = BOTH;
+  options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_GRADIENT;
   options.target = tensor(CLOSS_F32, SHAPE(3));
-  refused(&options, CLOSS_UNSUPPORTED,
-          "target_gradient: a gradient of a broadcast operand cannot be had in pieces in closs 0.1.0; expand the "
-          "operand or leave total_terms 0");
+  refused(
+      &options, CLOSS_UNSUPPORTED,
+      "outputs: 0x5 has the loss of a piece beside target_gradient, whose operand is broadcast; its columns are not "
+      "the loss's pieces, take a plan for each");
+  options.outputs = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+  assert_int_equal(accepted(&options).states, 0);
+  options.reduction = CLOSS_NONE;
+  refused(&options, CLOSS_INVALID_ARGUMENT,
+          "reduction: none, expected mean or sum in a plan of pieces (total_terms is not 0)");
   options = pieces();
   closs_tensor layout = tensor(CLOSS_F32, 0, NULL);
   options.loss_layout = &layout;
@@ -246,12 +252,40 @@ static void weight_sums(void **state) {
           "outputs: CLOSS_OUTPUT_WEIGHT_SUM is for plans of pieces; total_terms is 0");
 }
 
+static void slope_sums(void **state) {
+  (void)state;
+  closs_plan_options options = pieces();
+  options.loss = CLOSS_L1;
+  options.outputs = CLOSS_OUTPUT_TARGET_SLOPE_SUM;
+  closs_tensor upstream = tensor(CLOSS_F32, SHAPE(2, 3));
+  closs_request request = accepted(&options);
+  assert_int_equal(request.states, 1);
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++)
+    assert_int_equal(request.used[slot], slot <= CLOSS_SLOT_TARGET);
+  options.reduction = CLOSS_NONE;
+  options.upstream = &upstream;
+  assert_true(accepted(&options).used[CLOSS_SLOT_UPSTREAM]);
+  options.target.dtype = CLOSS_C64;
+  assert_int_equal(accepted(&options).states, 2);
+  options.outputs = CLOSS_OUTPUT_INPUT_SLOPE_SUM; /* real: its gradient is the real part */
+  assert_int_equal(accepted(&options).states, 1);
+  options.outputs = CLOSS_OUTPUT_INPUT_SLOPE_SUM | CLOSS_OUTPUT_TARGET_SLOPE_SUM;
+  refused(&options, CLOSS_INVALID_ARGUMENT,
+          "outputs: 0x30 has CLOSS_OUTPUT_INPUT_SLOPE_SUM beside others; it must be alone");
+  options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_SLOPE_SUM;
+  refused(&options, CLOSS_INVALID_ARGUMENT,
+          "outputs: 0x21 has CLOSS_OUTPUT_TARGET_SLOPE_SUM beside others; it must be alone");
+  options.total_terms = 0;
+  refused(&options, CLOSS_INVALID_ARGUMENT,
+          "outputs: CLOSS_OUTPUT_TARGET_SLOPE_SUM is for plans of pieces; total_terms is 0");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loss_layouts),   cmocka_unit_test(wrong_loss_layouts), cmocka_unit_test(overlap),
       cmocka_unit_test(gradient_types), cmocka_unit_test(gradient_layouts),   cmocka_unit_test(modes),
       cmocka_unit_test(in_place),       cmocka_unit_test(plans_of_pieces),    cmocka_unit_test(wrong_pieces),
-      cmocka_unit_test(weight_sums),
+      cmocka_unit_test(weight_sums),    cmocka_unit_test(slope_sums),
   };
   return cmocka_run_group_tests_name("check_outputs", tests, NULL, NULL);
 }

@@ -23,9 +23,9 @@ static void choices(void **state) {
   refused(&options, CLOSS_INVALID_ARGUMENT, "reduction: 3 is none of CLOSS_NONE (0), CLOSS_MEAN (1) and CLOSS_SUM (2)");
   options = usual();
   options.outputs = 0;
-  refused(&options, CLOSS_INVALID_ARGUMENT, "outputs: 0x0 is no choice of the bits of closs_output, 0xf");
-  options.outputs = 0x11;
-  refused(&options, CLOSS_INVALID_ARGUMENT, "outputs: 0x11 is no choice of the bits of closs_output, 0xf");
+  refused(&options, CLOSS_INVALID_ARGUMENT, "outputs: 0x0 is no choice of the bits of closs_output, 0x3f");
+  options.outputs = 0x41;
+  refused(&options, CLOSS_INVALID_ARGUMENT, "outputs: 0x41 is no choice of the bits of closs_output, 0x3f");
   options = usual();
   options.mean_over = (closs_mean_over)2;
   refused(&options, CLOSS_INVALID_ARGUMENT,
@@ -49,6 +49,19 @@ static void choices(void **state) {
   (void)accepted(&options);
 }
 
+/* 64-bit integers are read as two words, the low one first. */
+static void big_endian_devices(void **state) {
+  (void)state;
+  static const closs_caps big = {.fp64 = true, .int64 = true};
+  closs_plan_options options = usual();
+  closs_request request;
+  closs_error error;
+  assert_int_equal(closs_check_options(&options, &big, &request, &error), CLOSS_OK);
+  options.target.dtype = CLOSS_I64;
+  assert_int_equal(closs_check_options(&options, &big, &request, &error), CLOSS_UNSUPPORTED);
+  assert_string_equal(error.text, "target: type is i64, which closs reads on little-endian devices only");
+}
+
 static void complex_operands(void **state) {
   (void)state;
   closs_plan_options options = usual();
@@ -64,7 +77,8 @@ static void complex_operands(void **state) {
 
 static void double_precision(void **state) {
   (void)state;
-  static const closs_caps without = {.fp64 = false, .int64 = true}, with = {.fp64 = true, .int64 = true};
+  static const closs_caps without = {.fp64 = false, .int64 = true, .little_endian = true},
+                          with = {.fp64 = true, .int64 = true, .little_endian = true};
   closs_request request;
   closs_plan_options options = usual();
   assert_int_equal(closs_check_options(&options, &without, &request, NULL), CLOSS_OK);
@@ -191,6 +205,7 @@ int main(void) {
       cmocka_unit_test(sizes),
       cmocka_unit_test(choices),
       cmocka_unit_test(complex_operands),
+      cmocka_unit_test(big_endian_devices),
       cmocka_unit_test(double_precision),
       cmocka_unit_test(defaults),
       cmocka_unit_test(values),

@@ -164,6 +164,27 @@ static void order_of_launches(void **state) {
   assert_int_equal(layout.step_count, 0);
 }
 
+/* Neighbouring columns go together where they are neighbours in memory, and the terms of a column are not. */
+static void blocks_of_columns(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  closs_plan_options options = usual(2, (uint64_t[]){50, 100}, 1, (uint64_t[]){100});
+  options.outputs = CLOSS_OUTPUT_TARGET_GRADIENT;
+  closs_layout layout = planned(&options, &caps);
+  assert_true(layout.steps[0].flags & CLOSS_FLAG_COLUMN_BLOCKS);
+  assert_int_equal(layout.steps[0].columns, 100);
+  assert_int_equal(layout.steps[0].blocks, 2); /* of 4 vectors of 16 */
+  options.input.strides[0] = 1;                /* the terms of a column lie together */
+  options.input.strides[1] = 50;
+  layout = planned(&options, &caps);
+  assert_false(layout.steps[0].flags & CLOSS_FLAG_COLUMN_BLOCKS);
+  assert_int_equal(layout.steps[0].blocks, 100);
+  options = usual(2, (uint64_t[]){50, 7}, 1, (uint64_t[]){7}); /* less than a vector */
+  options.outputs = CLOSS_OUTPUT_TARGET_GRADIENT;
+  layout = planned(&options, &caps);
+  assert_false(layout.steps[0].flags & CLOSS_FLAG_COLUMN_BLOCKS);
+}
+
 /* Schedule groups: chosen for GPUs, and cut down to what the device has. */
 static void groups(void **state) {
   (void)state;
@@ -324,6 +345,7 @@ int main(void) {
       cmocka_unit_test(index_width),
       cmocka_unit_test(shares),
       cmocka_unit_test(order_of_launches),
+      cmocka_unit_test(blocks_of_columns),
       cmocka_unit_test(groups),
       cmocka_unit_test(tuning),
       cmocka_unit_test(shrinking),

@@ -360,6 +360,59 @@ static void bad_finishes(void **unused) {
           "state: holds terms 4096 to 4096, expected 0 to 4096");
 }
 
+static void refused_gradient(const void *states, const closs_state_gradient_options *options, const char *text) {
+  unsigned char untouched[16], gradient[16] = {1, 2, 3};
+  memcpy(untouched, gradient, sizeof gradient);
+  assert_int_equal(closs_state_gradient(states, options, gradient, &error), CLOSS_INVALID_ARGUMENT);
+  assert_string_equal(error.text, text);
+  assert_memory_equal(gradient, untouched, sizeof gradient);
+}
+
+/* Against the reference is tests/device/test_partial.c; here what is refused, and the sum of nothing. */
+static void gradients(void **unused) {
+  (void)unused;
+  unsigned char states[2 * 1056], weights[2080];
+  closs_state_gradient_options options = CLOSS_STATE_GRADIENT_INIT;
+  char text[160];
+  float gradient = 5;
+  assert_int_equal(closs_state_init(states, CLOSS_F32, 0, NULL), CLOSS_OK);
+  assert_int_equal(closs_state_init(weights, CLOSS_F64, 0, NULL), CLOSS_OK);
+  memset(states + 1056, 0, 1056);
+  options.upstream_value = INFINITY;
+  assert_int_equal(closs_state_gradient(states, &options, &gradient, &error), CLOSS_OK);
+  assert_true(gradient == 0);
+  gradient = 5;
+  options.accumulate = true;
+  assert_int_equal(closs_state_gradient(states, &options, &gradient, &error), CLOSS_OK);
+  assert_true(gradient == 5);
+
+  options.column_terms = 7;
+  refused_gradient(states, &options, "states: holds terms 0 to 0, expected 0 to 7");
+  options.column_terms = 0;
+  options.weights = weights;
+  refused_gradient(states, &options, "weights: is a state of f64, expected f32");
+  options.reduction = CLOSS_SUM;
+  refused_gradient(states, &options, "weights: only a mean divides by them, expected NULL");
+  options.reduction = (closs_reduction)3;
+  refused_gradient(states, &options, "reduction: 3 is none of none (0), mean (1) and sum (2)");
+  options = (closs_state_gradient_options)CLOSS_STATE_GRADIENT_INIT;
+  options.dtype = CLOSS_F64;
+  refused_gradient(states, &options, "dtype: is f64, expected f16, bf16, f32 or c64");
+  options.dtype = CLOSS_I32;
+  refused_gradient(weights, &options, "dtype: is i32, expected a floating or complex type");
+  options.dtype = CLOSS_C64;
+  refused_gradient(states, &options,
+                   "states: the second: begins with 00000000 00000000, which is no state of this byte order");
+  options.size--;
+  (void)snprintf(text, sizeof text, "options: size is %zu, expected %zu; start from CLOSS_STATE_GRADIENT_INIT",
+                 sizeof options - 1, sizeof options);
+  refused_gradient(states, &options, text);
+  options.size++;
+  options.dtype = CLOSS_F32;
+  assert_int_equal(closs_state_gradient(states, &options, NULL, &error), CLOSS_INVALID_ARGUMENT);
+  assert_string_equal(error.text, "gradient: is NULL, expected one element");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sizes),
@@ -373,6 +426,7 @@ int main(void) {
       cmocka_unit_test(bad_states),
       cmocka_unit_test(bad_merges),
       cmocka_unit_test(bad_finishes),
+      cmocka_unit_test(gradients),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
