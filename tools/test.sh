@@ -82,7 +82,7 @@ fi
 
 # What each suite found, and cmocka's summary of it, last; the log holds each test's output in full.
 awk '/^test: / { print $NF ":" }
-     /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|failed in turn/' \
+     /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|have the same bits|failed in turn/' \
   "$folder/meson-logs/testlog.txt"
 if [ ${#missing[@]} -gt 0 ]; then
   echo "NOT TESTED, since it could not be installed: ${missing[*]} (build/implementations/*.log)" >&2
