@@ -291,7 +291,7 @@ static bool run_row(const test_device *device, const unsigned *row, bool wanted,
   if (wanted && takes(device, row)) {
     const closs_status status = test_work_compare(device, work, what, results);
     if (status == CLOSS_OK) {
-      test_work_bounds(work, results, what);
+      test_work_bounds(work, results, 0, what);
       return true;
     }
     if (device->fp64) fail_msg("%s: %s", what, closs_status_name(status));
