@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 base_packages=(build-essential meson ninja-build pkg-config python3 ocl-icd-opencl-dev opencl-headers libpng-dev
   pocl-opencl-icd)
-test_packages=(libcmocka-dev)
+test_packages=(libcmocka-dev python3-numpy)
 implementations=(pocl intel-cpu intel-fpga rusticl oclgrind) # of OpenCL: tools/opencl-implementations.sh
 
 fail() {
@@ -48,6 +48,7 @@ require_elsewhere() {
     pkg-config --exists OpenCL || missing+=("OpenCL's ICD loader and headers")
     pkg-config --exists libpng || missing+=("libpng with its headers")
     pkg-config --exists cmocka || missing+=("cmocka (tests only)")
+    python3 -c 'import numpy' 2>/dev/null || missing+=("NumPy for python3 (tests only)")
   fi
   [ ${#missing[@]} -eq 0 ] || fail "please install: $(printf '%s; ' "${missing[@]}")and an OpenCL driver, such as POCL"
 }

@@ -104,7 +104,7 @@ static void run(const test_device *device, const closs_loss_info *info, closs_re
   snprintf(text, sizeof text, "%s %s of %llu %s, %s", info->name, closs_reduction_name(reduction),
            (unsigned long long)n, closs_dtype_name(dtype), path_names[path]);
   if (test_work_compare(device, &work, text, &results) == CLOSS_OK && judged(info, reduction, path, n))
-    test_work_bounds(&work, &results, text);
+    test_work_bounds(&work, &results, 0, text);
   test_results_free(&results);
   test_work_free(&work);
 }

@@ -1,96 +1,99 @@
 /*
- * Schedule groups: the same bits as the reference, whatever the work-group size and the lanes of a work-item, over
- * lengths around every border, reductions, ways that operands lie, and pieces of a sum that begin inside a chunk.
+ * Schedules: the same bits as the reference, whatever does which part of the sum. Pairwise coverage of schedule,
+ * work-group size and lanes of a work-item with losses, types, reductions, outputs, shapes, strides and lengths; with
+ * $CLOSS_TEST_FULL every combination of the first three with every loss. And pieces of a sum that begin inside a chunk.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "support/harness.h"
-#include "support/work.h"
+#include "support/rows.h"
 
-enum { CHUNK = CLOSS_CHUNK };
+enum { CHUNK = CLOSS_CHUNK, MOST_ROWS = 1000 };
 
-static const struct {
-  uint32_t group, width;
-} sizes[] = {{1, 1}, {2, 4}, {8, 2}, {16, 4}, {32, 1}, {64, 1}, {64, 4}, {256, 1}, {256, 4}, {1024, 2}};
-enum { SIZES = sizeof sizes / sizeof sizes[0] };
-
-/* llvmpipe ends loops after 65535 turns: what few work-items would do in long ones is refused, not computed wrongly. */
-static bool may_refuse(const test_device *device, uint32_t group) {
-  return group < 64 && strstr(device->name, "rusticl");
-}
-
-static const uint64_t lengths[] = {1, 63, 65, CHUNK - 1, CHUNK, CHUNK + 1, 9 * CHUNK + 70, 40 * CHUNK + 4001};
-
-static const closs_dtype dtypes[] = {CLOSS_F32, CLOSS_F16, CLOSS_BF16, CLOSS_F64};
-
-/* One after the other for one size; others change with the size, so that all come up without a program for each pair.
+/* Levels in support/rows.c of each factor, a bit each: one or two of a kind, since a device compiles nearly every row.
  */
-static void contiguous(void **state) {
-  const test_device *device = *state;
-  size_t number = 0;
-  for (size_t s = 0; s < SIZES; s++) {
-    const closs_loss loss = closs_loss_at(s % closs_loss_count())->loss;
-    const closs_dtype dtype = dtypes[(s / 2) % 4];
-    const closs_reduction reduction = s % 3 == 1 ? CLOSS_SUM : CLOSS_MEAN;
-    for (size_t n = 0; n < sizeof lengths / sizeof lengths[0]; n++) {
-      if (number++ % test_every() != 0) continue;
-      const closs_tensor tensor = closs_tensor_contiguous(dtype, 1, &lengths[n]);
-      test_work work =
-          test_work_make(loss, reduction, CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT, &tensor, &tensor);
-      work.options.schedule = CLOSS_SCHEDULE_GROUPS;
-      work.options.work_group = sizes[s].group;
-      work.options.vector_width = sizes[s].width;
-      test_work_outputs(&work, n % 3);
-      char what[96];
-      snprintf(what, sizeof what, "group %u, width %u, %s, %llu", (unsigned)sizes[s].group, (unsigned)sizes[s].width,
-               closs_dtype_name(dtype), (unsigned long long)lengths[n]);
-      const closs_status status = test_work_compare(device, &work, what, NULL);
-      assert_int_equal(status, dtype == CLOSS_F64 && !device->fp64 ? CLOSS_UNSUPPORTED : CLOSS_OK);
-      test_work_free(&work);
-    }
-  }
+static const uint32_t few[TEST_FACTORS] = {
+    [TEST_LOSS_CASE] = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 6, /* each loss */
+    [TEST_INPUT_TYPE] = 1u << (CLOSS_F16 - 1) | 1u << (CLOSS_BF16 - 1) | 1u << (CLOSS_F32 - 1) | 1u << (CLOSS_F64 - 1) |
+                        1u << (CLOSS_C64 - 1),
+    [TEST_OUTPUTS] = 1u << 0 | 1u << 2 | 1u << 5 | 1u << 6,          /* the loss, and one, two or no gradients */
+    [TEST_WEIGHT_TYPE] = 1,                                          /* the loss's */
+    [TEST_UPSTREAM_TYPE] = 1,                                        /* the loss's */
+    [TEST_SHAPE] = 1u << 0 | 1u << 3 | 1u << 6 | 1u << 9,            /* of one and three dimensions, broadcast ones */
+    [TEST_LENGTH] = 1u << 2 | 1u << 4 | 1u << 6 | 1u << 7 | 1u << 8, /* past the lanes, around one chunk, and more */
+    [TEST_INPUT_LAYOUT] = 31,                                        /* not repeated */
+    [TEST_TARGET_LAYOUT] = 31,
+    [TEST_GROUP] = 127, /* not 1024 */
+    [TEST_WIDTH] = 15,
+};
+
+static bool chosen(const unsigned *row) {
+  return row[TEST_SCHEDULE] != CLOSS_SCHEDULE_AUTO && test_row_allowed(row);
 }
 
-/* Strides, broadcasting with the sums by columns that go with it, complex operands, and reduction none. */
-static void strided(void **state) {
-  const test_device *device = *state;
-  static const uint64_t whole[] = {5, 37, 41}, row[] = {41}, column[] = {37, 1}, twos[] = {2, 2, 2, 2, 2, 2, 2, 2};
-  size_t number = 0;
-  for (size_t s = 0; s < SIZES; s += 3) {
-    for (int kind = 0; kind < 5; kind++) {
-      if (number++ % test_every() != 0) continue;
-      const closs_dtype dtype = kind >= 3 ? CLOSS_C64 : CLOSS_F32;
-      closs_tensor input = closs_tensor_contiguous(dtype, kind == 4 ? 8 : 3, kind == 4 ? twos : whole), target = input;
-      if (kind == 4) {
-        for (uint32_t d = 0; d < target.rank; d++) /* every other term is the end of a dimension */
-          target.strides[d] = input.strides[target.rank - 1 - d];
-      } else if (kind == 0) {
-        target.strides[1] = 5; /* another order of the dimensions */
-        target.strides[0] = 1;
-        target.strides[2] = 5 * 37;
-      } else if (kind != 3) {
-        target = closs_tensor_contiguous(dtype, kind == 1 ? 1 : 2, kind == 1 ? row : column);
-      }
-      const closs_reduction reduction = s % 2 == 0 ? CLOSS_MEAN : CLOSS_NONE;
-      const uint32_t outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
-      test_work work = test_work_make(CLOSS_L1, reduction, outputs, &input, &target);
-      work.options.schedule = CLOSS_SCHEDULE_GROUPS;
-      work.options.work_group = sizes[s].group;
-      test_work_outputs(&work, 1);
-      char what[64];
-      snprintf(what, sizeof what, "group %u, kind %d", (unsigned)sizes[s].group, kind);
-      const closs_status status = test_work_compare(device, &work, what, NULL);
-      if (status != CLOSS_UNSUPPORTED || !may_refuse(device, sizes[s].group)) assert_int_equal(status, CLOSS_OK);
-      test_work_free(&work);
-    }
+/* Both operands of one type; a size for schedule groups. */
+static bool covered(const unsigned *row) {
+  for (enum test_factor f = 0; f < TEST_FACTORS; ++f)
+    if (few[f] && !test_row_in(row, f, few[f])) return false;
+  if (row[TEST_INPUT_TYPE] != TEST_OPEN && !test_row_in(row, TEST_TARGET_TYPE, 1u << row[TEST_INPUT_TYPE]))
+    return false;
+  return chosen(row) && !(row[TEST_SCHEDULE] == CLOSS_SCHEDULE_GROUPS && row[TEST_GROUP] == 0);
+}
+
+static void pairs(void **state) {
+  size_t count;
+  unsigned *rows = test_pairwise(TEST_FACTORS, test_row_levels, covered, 20, &count);
+  test_rows_run(*state, rows, count, 20, UINT64_C(0x2ad808454355194e));
+  free(rows);
+}
+
+static bool contiguous(const unsigned *row) {
+  return chosen(row) && test_row_contiguous(row);
+}
+
+/* Settles the open factors at random; false where that led nowhere. */
+static bool settle(unsigned *row, test_allowed rule, uint64_t *stream) {
+  for (unsigned f = 0; f < TEST_FACTORS; ++f) {
+    if (row[f] != TEST_OPEN) continue;
+    const unsigned first = (unsigned)(test_random(stream) % test_row_levels[f]);
+    unsigned tried = 0;
+    do
+      row[f] = (first + tried) % test_row_levels[f];
+    while (!rule(row) && ++tried < test_row_levels[f]);
+    if (tried == test_row_levels[f]) return false;
   }
+  return rule(row);
+}
+
+/* Every schedule, size and width with every loss, the rest at random: the contiguous path, and any. */
+static void product(void **state) {
+  unsigned *rows = test_allocate(MOST_ROWS * TEST_FACTORS * sizeof *rows), fixed[TEST_FACTORS];
+  uint64_t stream = 21;
+  size_t count = 0;
+  for (unsigned f = 0; f < TEST_FACTORS; ++f)
+    fixed[f] = TEST_OPEN;
+  for (fixed[TEST_SCHEDULE] = CLOSS_SCHEDULE_LANES; fixed[TEST_SCHEDULE] < 3; ++fixed[TEST_SCHEDULE])
+    for (fixed[TEST_GROUP] = 0; fixed[TEST_GROUP] < test_row_levels[TEST_GROUP]; ++fixed[TEST_GROUP])
+      for (fixed[TEST_WIDTH] = 0; fixed[TEST_WIDTH] < test_row_levels[TEST_WIDTH]; ++fixed[TEST_WIDTH])
+        for (fixed[TEST_LOSS_CASE] = 0; fixed[TEST_LOSS_CASE] < test_row_levels[TEST_LOSS_CASE];
+             ++fixed[TEST_LOSS_CASE]) {
+          if (!chosen(fixed)) continue;
+          for (unsigned path = 0; path < 2; ++path) {
+            unsigned *row = rows + count * TEST_FACTORS;
+            assert_true(count < MOST_ROWS);
+            do
+              memcpy(row, fixed, sizeof fixed);
+            while (!settle(row, path ? chosen : contiguous, &stream));
+            ++count;
+          }
+        }
+  test_rows_run(*state, rows, count, 21, 0);
+  free(rows);
 }
 
 /* The loss of pieces that end anywhere, over one state. */
 static void pieces(void **state) {
   const test_device *device = *state;
-  if (test_every() > 10) skip(); /* minutes, interpreted */
   static const uint64_t cuts[] = {0, 100, CHUNK - 3, CHUNK + 10, 7 * CHUNK, 7 * CHUNK + 1, 30 * CHUNK + 5};
   enum { CUTS = sizeof cuts / sizeof cuts[0], TOTAL = 30 * CHUNK + 5 };
   closs_error error;
@@ -160,10 +163,13 @@ static void refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(contiguous),
-      cmocka_unit_test(strided),
+      cmocka_unit_test(pairs),
       cmocka_unit_test(pieces),
       cmocka_unit_test(refused),
   };
-  return cmocka_run_group_tests_name("schedules", tests, test_device_setup, test_device_teardown);
+  const struct CMUnitTest more[] = {cmocka_unit_test(product)};
+  int failed = cmocka_run_group_tests_name("schedules", tests, test_device_setup, test_device_teardown);
+  if (getenv("CLOSS_TEST_FULL"))
+    failed += cmocka_run_group_tests_name("all schedules", more, test_device_setup, test_device_teardown);
+  return failed;
 }

@@ -241,7 +241,7 @@ closs_status test_work_compare(const test_device *device, test_work *work, const
   return status;
 }
 
-void test_work_bounds(test_work *work, const test_results *results, const char *what) {
+void test_work_bounds(test_work *work, const test_results *results, double units, const char *what) {
   test_results before;
   oracle_result oracle;
   char text[256] = "";
@@ -252,6 +252,8 @@ void test_work_bounds(test_work *work, const test_results *results, const char *
   const oracle_output *const expected[] = {&oracle.loss, &oracle.input_gradient, &oracle.target_gradient};
   for (unsigned i = 0; i < 3; ++i) {
     const test_array *array = test_result(work, results, TEST_LOSS + i);
+    for (size_t k = 0; units > 0 && k < expected[i]->count; ++k)
+      expected[i]->error[k] += units * test_unit(expected[i]->layout.dtype, (double)expected[i]->value[k]);
     if (expected[i]->count && oracle_compare(expected[i], test_array_origin(array), text, sizeof text))
       fail_msg("%s: %s: %s", what, names[TEST_LOSS + i], text);
   }

@@ -64,7 +64,7 @@ void test_results_same(const test_results *expected, const test_results *actual,
  */
 closs_status test_work_compare(const test_device *device, test_work *work, const char *what, test_results *keep);
 
-/* Fails the test where a result lies outside the oracle's bounds. */
-void test_work_bounds(test_work *work, const test_results *results, const char *what);
+/* Fails the test where a result lies outside the oracle's bounds by more than so many units. */
+void test_work_bounds(test_work *work, const test_results *results, double units, const char *what);
 
 #endif

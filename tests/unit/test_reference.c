@@ -146,7 +146,7 @@ static void random_computations(void **state) {
     test_work work = random_work(&stream);
     describe(&work, i, what, sizeof what);
     if (test_work_reference(&work, &results, &error) != CLOSS_OK) fail_msg("%s: %s", what, error.text);
-    test_work_bounds(&work, &results, what);
+    test_work_bounds(&work, &results, 0, what);
     for (enum test_slot slot = TEST_LOSS; slot < TEST_SLOTS; ++slot)
       if (results.arrays[slot].bytes) test_array_sound(&results.arrays[slot], what);
     test_results_free(&results);
