@@ -178,7 +178,6 @@ static void same_output(void **state) {
       "strip() { sed 's/, \"seconds.*//'; }; w=\"--weight - --grad-input /dev/null\"\n"
       "closs loss l1 x y $w --json <x | strip >one; closs loss l1 x y $w --memory 400K --json <x | strip | cmp - one",
       0, "");
-  assert_run("closs loss mse x y --reduction none | cmp - /dev/null | head -c 3", 0, "cmp");
   assert_run("closs loss mse x y --reduction none >one; closs loss mse x y --reduction none --memory 400K | cmp - one",
              0, "");
   assert_run("closs loss mse x y --memory 1G --json | grep -c '\"schedule\": \"lanes\"'", 0, "1\n");
@@ -207,11 +206,15 @@ static void sizes(void **state) {
   assert_run("closs loss l1 1 2 --memory 100000", 0, "1\n");
 }
 
-/* An .npy file of 2^28 zeros that takes no disk, and which is read for seconds in small pieces. */
+/* An .npy file of 2^28 zeros that takes no disk, is used where it is, and is read for seconds in small pieces. */
 static void put_large(const char *path) {
-  put_npy(path, "<f4", "False", "(268435456,)", "", 0);
-  struct stat status;
-  assert_int_equal(stat(path, &status), 0);
+  struct stat status = {.st_size = 1};
+  for (int length = 12; status.st_size % 64 != 0; length++) {
+    char shape[128];
+    snprintf(shape, sizeof shape, "%-*s", length, "(268435456,)");
+    put_npy(path, "<f4", "False", shape, "", 0);
+    assert_int_equal(stat(path, &status), 0);
+  }
   assert_int_equal(truncate(path, status.st_size + (1 << 30)), 0);
 }
 
@@ -233,7 +236,7 @@ static void during(const char *then, int status, const char *said) {
 
 static void interrupted(void **state) {
   (void)state;
-  during("kill -INT $pid", 130, "closs: interrupted\n");
+  during("kill -TERM $pid", 130, "closs: interrupted\n");
 }
 
 static void shortened(void **state) {

@@ -66,8 +66,9 @@ static uint64_t device_limit(const struct loss_call *call) {
   return call->memory != 0 && call->memory < most ? call->memory : most;
 }
 
-/* Whether the device takes the arrays and results of a plan in one piece. */
-static bool fits(const struct loss_call *call, const closs_plan_options *options, const closs_plan *plan) {
+/* Whether the device takes the arrays and results of a plan in one piece, of so many bytes. */
+static bool fits(const struct loss_call *call, const closs_plan_options *options, const closs_plan *plan,
+                 uint64_t *bytes) {
   const closs_tensor *const tensors[] = {
       &options->input,
       &options->target,
@@ -76,14 +77,16 @@ static bool fits(const struct loss_call *call, const closs_plan_options *options
       (options->outputs & CLOSS_OUTPUT_LOSS) != 0 ? closs_plan_loss(plan) : NULL,
       (options->outputs & CLOSS_OUTPUT_INPUT_GRADIENT) != 0 ? closs_plan_input_gradient(plan) : NULL,
       (options->outputs & CLOSS_OUTPUT_TARGET_GRADIENT) != 0 ? closs_plan_target_gradient(plan) : NULL};
-  uint64_t sum = closs_plan_workspace(plan);
+  uint64_t largest = 0;
+  *bytes = closs_plan_workspace(plan);
   for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-    uint64_t bytes = tensors[i] == NULL ? 0 : closs_tensor_elements(tensors[i]) * closs_dtype_size(tensors[i]->dtype);
-    if (bytes > call->device.max_allocation) return false;
-    sum += bytes;
+    uint64_t size = tensors[i] == NULL ? 0 : closs_tensor_elements(tensors[i]) * closs_dtype_size(tensors[i]->dtype);
+    *bytes += size;
+    if (size > largest) largest = size;
   }
+  if (largest > call->device.max_allocation) return false;
   /* Arrays are used where they are in memory that the device shares, and take none but the host's. */
-  return sum <= device_limit(call) || (call->device.shares_memory && call->memory == 0);
+  return *bytes <= device_limit(call) || (call->device.shares_memory && call->memory == 0);
 }
 
 /* All in one piece. */
@@ -110,15 +113,16 @@ bool loss_call_run(struct loss_call *call, const closs_plan_options *options, st
                    struct failure *failure) {
   closs_plan *plan = NULL;
   closs_error error;
+  uint64_t whole = 0;
   /* A first plan tells how large everything is. */
   if (closs_plan_create(call->device.context, options, &plan, &error) != CLOSS_OK)
     return failure_set_closs(failure, &error);
   call->terms = closs_plan_terms(plan);
   bool good = make_results(call, options, plan, loss, failure);
-  if (good && (call->terms == 0 || fits(call, options, plan)))
+  if (good && (call->terms == 0 || fits(call, options, plan, &whole)))
     good = run_whole(call, options, loss, failure);
   else if (good)
-    good = loss_stream(call, options, plan, device_limit(call), loss, failure);
+    good = loss_stream(call, options, plan, whole, device_limit(call), loss, failure);
   closs_plan_destroy(plan);
   return good;
 }

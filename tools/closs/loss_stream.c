@@ -19,6 +19,7 @@ struct work {
   struct pass passes[PASSES];
   bool wanted[PASSES];
   uint64_t needed[PASSES]; /* the fewest bytes of device memory that would do, as far as is known */
+  uint64_t whole;          /* bytes that one piece would take */
   uint64_t terms;
   closs_dtype arithmetic;
   void *weights, *loss; /* states */
@@ -85,6 +86,7 @@ static bool choose_passes(struct work *work, struct failure *failure) {
   found = take(work, TERMS, CLOSS_CHUNK, PIECE_BYTES, failure) && found;
   for (int i = 0; i < PASSES; i++)
     if (work->wanted[i] && work->needed[i] > needed) needed = work->needed[i];
+  if (work->whole < needed) needed = work->whole;
   return found || failure_set(failure, STATUS_USAGE, "--memory: %llu bytes; this computation takes at least %llu",
                               (unsigned long long)work->stream.limit, (unsigned long long)needed);
 }
@@ -212,8 +214,8 @@ static void release(struct work *work) {
   free(work->loss);
 }
 
-bool loss_stream(struct loss_call *call, const closs_plan_options *options, const closs_plan *plan, uint64_t limit,
-                 const struct result *loss, struct failure *failure) {
+bool loss_stream(struct loss_call *call, const closs_plan_options *options, const closs_plan *plan, uint64_t whole,
+                 uint64_t limit, const struct result *loss, struct failure *failure) {
   const closs_tensor *const tensors[PIECES_ARRAYS] = {&options->input, &options->target, options->weight,
                                                       options->upstream};
   struct work work = {
@@ -223,6 +225,7 @@ bool loss_stream(struct loss_call *call, const closs_plan_options *options, cons
                  .arrays = {call->input.data, call->target.data, call->weight.data, call->upstream.data},
                  .upstream_value = call->arrays.upstream_value,
                  .limit = limit},
+      .whole = whole,
       .terms = closs_plan_terms(plan)};
   closs_tensor shape;
   work.arithmetic = closs_dtype_arithmetic(closs_dtype_common(options->input.dtype, options->target.dtype));
