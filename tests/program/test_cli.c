@@ -335,7 +335,6 @@ static void options_without_effect(void **state) {
 
 static void later_versions(void **state) {
   (void)state;
-  assert_error("closs loss l1 1 2 --memory 64M", 2, "--memory: '64M': this option comes in a later version");
   assert_error("CLOSS_BUNDLE=x closs loss l1 1 2", 2, "$CLOSS_BUNDLE: 'x': bundles come in a later version");
   assert_error("CLOSS_BUNDLE=x closs check", 2, "$CLOSS_BUNDLE: 'x': bundles come in a later version");
   assert_run("CLOSS_BUNDLE= closs loss l1 1 2", 0, "1\n");

@@ -136,6 +136,23 @@ static void parses(void **state) {
     assert_false(number_parse(none[i], &value));
 }
 
+static void parses_sizes(void **state) {
+  (void)state;
+  uint64_t size;
+  assert_true(number_parse_size("0", &size) && size == 0);
+  assert_true(number_parse_size("18446744073709551615", &size) && size == UINT64_MAX);
+  assert_true(number_parse_size("3K", &size) && size == 3072);
+  assert_true(number_parse_size("64M", &size) && size == 64 << 20);
+  assert_true(number_parse_size("2G", &size) && size == UINT64_C(2) << 30);
+  assert_true(number_parse_size("16777215T", &size) && size == UINT64_C(16777215) << 40);
+  static const char *const none[] = {"",         " 1",   "1 ",  "-1", "+1",
+                                     "0x10",     "1.5G", "1e6", "K",  "64X",
+                                     "1k",       "64MB", "1KK", "M1", "18446744073709551616",
+                                     "16777216T"};
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+    assert_false(number_parse_size(none[i], &size));
+}
+
 /* A number that lies just above the middle of two floats is rounded once, not by way of double. */
 static void rounds_once(void **state) {
   (void)state;
@@ -179,9 +196,9 @@ static void comma_locale(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(known_texts),  cmocka_unit_test(every_f16), cmocka_unit_test(every_bf16),
-      cmocka_unit_test(reads_back),   cmocka_unit_test(parses),    cmocka_unit_test(rounds_once),
-      cmocka_unit_test(comma_locale),
+      cmocka_unit_test(known_texts), cmocka_unit_test(every_f16),    cmocka_unit_test(every_bf16),
+      cmocka_unit_test(reads_back),  cmocka_unit_test(parses),       cmocka_unit_test(parses_sizes),
+      cmocka_unit_test(rounds_once), cmocka_unit_test(comma_locale),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

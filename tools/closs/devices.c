@@ -120,6 +120,7 @@ static void log_line(void *user, closs_log_level level, const char *line) {
 
 bool device_open(const struct device *device, bool verbose, struct open_device *open, struct failure *failure) {
   cl_device_fp_config fp64 = 0;
+  cl_bool shared = CL_FALSE;
   cl_int code = CL_SUCCESS;
   closs_error error;
   *open = (struct open_device){.name = NULL};
@@ -130,6 +131,9 @@ bool device_open(const struct device *device, bool verbose, struct open_device *
   if (open->name == NULL) return failure_set(failure, STATUS_FAILED, "%s: out of memory", device->name);
   clGetDeviceInfo(device->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof fp64, &fp64, NULL);
   open->fp64 = fp64 != 0;
+  clGetDeviceInfo(device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
+  open->shares_memory = shared != CL_FALSE;
+  clGetDeviceInfo(device->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof open->global_memory, &open->global_memory, NULL);
   clGetDeviceInfo(device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof open->max_allocation, &open->max_allocation, NULL);
   open->opencl = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
   if (open->opencl == NULL) return failure_set_opencl(failure, "clCreateContext", code);

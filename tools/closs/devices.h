@@ -30,7 +30,9 @@ bool device_find(const struct device_list *list, const char *what, const char *t
 struct open_device {
   char *name;
   bool fp64;
+  cl_ulong global_memory;
   cl_ulong max_allocation;
+  bool shares_memory; /* with the host */
   cl_context opencl;
   closs_context *context;
 };

@@ -23,6 +23,7 @@ struct loss_call {
   closs_parameter *parameters;
   char **parameter_names; /* what `parameters` points to */
   closs_dtype dtype;      /* --dtype; 0: the operands' own */
+  uint64_t memory;        /* --memory; 0: what the device has */
   bool has_weight;
   bool has_upstream_array; /* else arrays.upstream_value */
   struct operand input, target, weight, upstream;
@@ -52,9 +53,15 @@ bool loss_call_compute(struct loss_call *call, struct failure *failure);
 /* The unreduced loss as a grey picture, handed to call->picture: loss_picture.c. */
 bool loss_call_picture(struct loss_call *call, struct failure *failure);
 
-/* Plans, takes memory for, and computes what `options` ask for; fills results whose output is wanted. */
+/*
+ * Plans, takes memory for, and computes what `options` ask for, in one piece or streamed; fills results whose output is
+ * wanted.
+ */
 bool loss_call_run(struct loss_call *call, const closs_plan_options *options, struct result *loss,
                    struct failure *failure);
+
+/* Keeps how the first plan ran, for what is printed: call->schedule and call->program. */
+void loss_call_note(struct loss_call *call, const closs_plan *plan);
 
 /* The result on stdout: loss_print.c. */
 void loss_call_print(const struct loss_call *call);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "loss_call.h"
+#include "loss_stream.h"
 #include "npy.h"
 
 double seconds_now(void) {
@@ -42,37 +43,87 @@ static const char *program_name(closs_program_origin origin) {
   return NULL;
 }
 
-bool loss_call_run(struct loss_call *call, const closs_plan_options *options, struct result *loss,
-                   struct failure *failure) {
-  closs_context *context = call->device.context;
-  closs_arrays arrays = call->arrays;
-  closs_timing timing = {0, 0, 0};
-  closs_plan *plan = NULL;
-  closs_error error;
-  /* A first plan tells how large the results are. */
-  if (closs_plan_create(context, options, &plan, &error) != CLOSS_OK) return failure_set_closs(failure, &error);
+void loss_call_note(struct loss_call *call, const closs_plan *plan) {
+  if (call->schedule != NULL) return;
+  bool ran = closs_plan_terms(plan) > 0 && closs_plan_program(plan) != CLOSS_PROGRAM_NONE;
+  call->schedule = ran ? schedule_name(closs_plan_schedule(plan)) : NULL;
+  call->program = ran ? program_name(closs_plan_program(plan)) : NULL;
+}
+
+static bool make_results(struct loss_call *call, const closs_plan_options *options, const closs_plan *plan,
+                         struct result *loss, struct failure *failure) {
   bool good = make_result(loss, closs_plan_loss(plan), failure);
   if (good && (options->outputs & CLOSS_OUTPUT_INPUT_GRADIENT) != 0)
     good = make_result(&call->input_gradient, closs_plan_input_gradient(plan), failure);
   if (good && (options->outputs & CLOSS_OUTPUT_TARGET_GRADIENT) != 0)
     good = make_result(&call->target_gradient, closs_plan_target_gradient(plan), failure);
-  closs_plan_destroy(plan);
-  plan = NULL;
+  return good;
+}
+
+/* What a device can be expected to give: others may have taken some of its memory. */
+static uint64_t device_limit(const struct loss_call *call) {
+  uint64_t most = call->device.global_memory - call->device.global_memory / 8;
+  return call->memory != 0 && call->memory < most ? call->memory : most;
+}
+
+/* Whether the device takes the arrays and results of a plan in one piece, of so many bytes. */
+static bool fits(const struct loss_call *call, const closs_plan_options *options, const closs_plan *plan,
+                 uint64_t *bytes) {
+  const closs_tensor *const tensors[] = {
+      &options->input,
+      &options->target,
+      options->weight,
+      options->upstream,
+      (options->outputs & CLOSS_OUTPUT_LOSS) != 0 ? closs_plan_loss(plan) : NULL,
+      (options->outputs & CLOSS_OUTPUT_INPUT_GRADIENT) != 0 ? closs_plan_input_gradient(plan) : NULL,
+      (options->outputs & CLOSS_OUTPUT_TARGET_GRADIENT) != 0 ? closs_plan_target_gradient(plan) : NULL};
+  uint64_t largest = 0;
+  *bytes = closs_plan_workspace(plan);
+  for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
+    uint64_t size = tensors[i] == NULL ? 0 : closs_tensor_elements(tensors[i]) * closs_dtype_size(tensors[i]->dtype);
+    *bytes += size;
+    if (size > largest) largest = size;
+  }
+  if (largest > call->device.max_allocation) return false;
+  /* Arrays are used where they are in memory that the device shares, and take none but the host's. */
+  return *bytes <= device_limit(call) || (call->device.shares_memory && call->memory == 0);
+}
+
+/* All in one piece. */
+static bool run_whole(struct loss_call *call, const closs_plan_options *options, const struct result *loss,
+                      struct failure *failure) {
+  closs_arrays arrays = call->arrays;
+  closs_timing timing = {0, 0, 0};
+  closs_plan *plan = NULL;
+  closs_error error;
   arrays.loss = loss->data;
   arrays.input_gradient = call->input_gradient.data;
   arrays.target_gradient = call->target_gradient.data;
-  if (good && closs_compute(context, options, &arrays, &plan, &timing, &error) != CLOSS_OK)
-    good = failure_set_closs(failure, &error);
-  if (good && loss == &call->loss) {
-    call->terms = closs_plan_terms(plan);
-    bool ran = call->terms > 0 && closs_plan_program(plan) != CLOSS_PROGRAM_NONE;
-    call->schedule = ran ? schedule_name(closs_plan_schedule(plan)) : NULL;
-    call->program = ran ? program_name(closs_plan_program(plan)) : NULL;
-  }
+  if (closs_compute(call->device.context, options, &arrays, &plan, &timing, &error) != CLOSS_OK)
+    return failure_set_closs(failure, &error);
+  loss_call_note(call, plan);
   closs_plan_destroy(plan);
   call->timing.program += timing.program;
   call->timing.transfer += timing.transfer;
   call->timing.kernel += timing.kernel;
+  return true;
+}
+
+bool loss_call_run(struct loss_call *call, const closs_plan_options *options, struct result *loss,
+                   struct failure *failure) {
+  closs_plan *plan = NULL;
+  closs_error error;
+  uint64_t whole = 0;
+  /* A first plan tells how large everything is. */
+  if (closs_plan_create(call->device.context, options, &plan, &error) != CLOSS_OK)
+    return failure_set_closs(failure, &error);
+  call->terms = closs_plan_terms(plan);
+  bool good = make_results(call, options, plan, loss, failure);
+  if (good && (call->terms == 0 || fits(call, options, plan, &whole)))
+    good = run_whole(call, options, loss, failure);
+  else if (good)
+    good = loss_stream(call, options, plan, whole, device_limit(call), loss, failure);
+  closs_plan_destroy(plan);
   return good;
 }
 

@@ -101,10 +101,13 @@ static bool parse_schedule(struct loss_call *call, struct failure *failure) {
   int schedule = text == NULL ? 0 : choose("--schedule", text, schedules, failure);
   if (schedule < 0) return false;
   call->options.schedule = (closs_schedule)schedule;
-  text = arguments_value(call->arguments, "memory");
-  if (text != NULL)
-    return failure_set(failure, STATUS_USAGE, "--memory: '%s': this option comes in a later version", text);
   return parse_work_group(call, failure);
+}
+
+static bool parse_memory(struct loss_call *call, struct failure *failure) {
+  const char *text = arguments_value(call->arguments, "memory");
+  if (text == NULL || (number_parse_size(text, &call->memory) && call->memory > 0)) return true;
+  return failure_set(failure, STATUS_USAGE, "--memory: '%s'; expected a size in bytes, such as 65536, 64M or 2G", text);
 }
 
 static bool parse_dtype(struct loss_call *call, struct failure *failure) {
@@ -137,7 +140,7 @@ bool loss_call_parse(struct loss_call *call, const struct arguments *arguments, 
   if (arguments_value(arguments, "grad-output") != NULL && call->options.outputs == CLOSS_OUTPUT_LOSS)
     return failure_set(failure, STATUS_USAGE, "--grad-output: no effect without --grad-input or --grad-target");
   return parse_parameters(call, failure) && parse_reduction(call, failure) && parse_schedule(call, failure) &&
-         parse_dtype(call, failure);
+         parse_memory(call, failure) && parse_dtype(call, failure);
 }
 
 /* Weights and upstream gradients take no part in the promotion of types: a value on the command line is read as

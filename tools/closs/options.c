@@ -21,7 +21,7 @@ static const struct option options[] = {
     {"grad-target", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of TARGET there"},
     {"schedule", 0, COMMAND_LOSS, false, false, "S", "auto (default), lanes or groups; never changes a bit"},
     {"work-group", 0, COMMAND_LOSS, false, false, "N", "work-group size of schedule groups (default: chosen)"},
-    {"memory", 0, COMMAND_LOSS, false, false, "SIZE", NULL},
+    {"memory", 0, COMMAND_LOSS, false, false, "SIZE", "the most device memory to take: 64M, 2G (default: what it has)"},
     {"png", 0, COMMAND_LOSS, false, false, "FILE.png", "of two pictures: the unreduced loss as a grey picture"},
     {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},

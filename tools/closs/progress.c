@@ -11,6 +11,7 @@ static struct {
   pthread_mutex_t mutex;
   pthread_cond_t ended;
   const char *what;
+  int percent; /* -1: not known */
   bool running, end;
 } line = {.mutex = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
@@ -25,7 +26,9 @@ static void *show(void *unused) {
     while (!line.end && pthread_cond_timedwait(&line.ended, &line.mutex, &wake) == 0)
       continue;
     if (line.end) break;
-    fprintf(stderr, "\rcloss: %s, %d s\033[K", line.what, seconds);
+    fprintf(stderr, "\rcloss: %s, %d s", line.what, seconds);
+    if (line.percent >= 0) fprintf(stderr, ", %d %%", line.percent);
+    fputs("\033[K", stderr);
     shown = true;
   }
   if (shown) fputs("\r\033[K", stderr);
@@ -37,7 +40,15 @@ void progress_begin(const char *what) {
   if (isatty(STDERR_FILENO) == 0) return;
   line.what = what;
   line.end = false;
+  line.percent = -1;
   line.running = pthread_create(&line.thread, NULL, show, NULL) == 0;
+}
+
+void progress_share(double done) {
+  if (!line.running) return;
+  pthread_mutex_lock(&line.mutex);
+  line.percent = (int)(done * 100);
+  pthread_mutex_unlock(&line.mutex);
 }
 
 void progress_end(void) {

@@ -4,6 +4,10 @@
 
 /* `what` ("computing l1") is kept. Only one line at a time. */
 void progress_begin(const char *what);
+
+/* How much of the work is done, from 0 to 1; shown once it was called. */
+void progress_share(double done);
+
 void progress_end(void);
 
 #endif
