@@ -162,3 +162,20 @@ void number_text(char text[NUMBER_TEXT], closs_dtype dtype, const void *element)
 void number_text_f64(char text[NUMBER_TEXT], double value) {
   number_text(text, CLOSS_F64, &value);
 }
+
+bool number_parse_size(const char *text, uint64_t *size) {
+  static const char units[] = "KMGT";
+  uint64_t value = 0;
+  const char *at = text;
+  for (; *at >= '0' && *at <= '9'; at++) {
+    unsigned digit = (unsigned)(*at - '0');
+    if (value > (UINT64_MAX - digit) / 10) return false;
+    value = value * 10 + digit;
+  }
+  if (at == text) return false;
+  const char *unit = *at != 0 ? strchr(units, *at) : NULL;
+  if (*at != 0 && (unit == NULL || at[1] != 0)) return false;
+  int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+  *size = value << shift;
+  return *size >> shift == value;
+}

@@ -33,4 +33,7 @@ const char *number_read(const char *text, closs_dtype dtype, void *element);
 /* Whether all of `text` is one number; its value. */
 bool number_parse(const char *text, double *value);
 
+/* Whether all of `text` is a size: digits, then perhaps K, M, G or T (powers of 1024); its value. */
+bool number_parse_size(const char *text, uint64_t *size);
+
 #endif
