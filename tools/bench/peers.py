@@ -24,7 +24,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = {"numpy": ["numpy"], "torch": ["torch"], "torch.compile": ["torch"], "jax": ["jax"],
-            "mindspore": ["mindspore"], "tinygrad": ["tinygrad"], "pyopencl": ["pyopencl"], "clblast": [], "loop": []}
+            "mindspore": ["mindspore"], "tinygrad": ["tinygrad"], "pyopencl": ["pyopencl", "mako"], "clblast": [], "loop": []}
 ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "DEV": "CL", "JAX_PLATFORMS": "cpu", "GLOG_v": "3",
                "TORCHINDUCTOR_COMPILE_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 BEGIN, END = "<!-- peers.py: begin -->", "<!-- peers.py: end -->"
@@ -265,13 +265,15 @@ def make_tinygrad(_library, loss, work, data):
     @TinyJit
     def function(a, b):
         v = value(a, b)
-        return v.realize() if work == "forward" else Tensor.realize(v, *v.gradient(a))
+        results = (v,) if work == "forward" else (v, *v.gradient(a))
+        Tensor.realize(*results)
+        return results
 
     def run():
         r = function(x, y)
         Device[Device.DEFAULT].synchronize()
         return r
-    return Call(run, lambda r: (r if work == "forward" else r[0]).item())
+    return Call(run, lambda r: r[0].item())
 
 
 def make_pyopencl(_library, loss, work, data):
@@ -303,8 +305,10 @@ def make_mindspore(_library, loss, work, data):
         return None
     layer = mindspore.nn.L1Loss() if loss == "l1" else mindspore.nn.HuberLoss()
     x, y = mindspore.Tensor(data.x), mindspore.Tensor(data.y)
-    function = mindspore.jit(lambda a, b: layer(a, b)) if work == "forward" else mindspore.jit(
-        mindspore.value_and_grad(lambda a, b: layer(a, b), 0))
+
+    def value(a, b):
+        return layer(a, b)
+    function = mindspore.jit(value if work == "forward" else mindspore.value_and_grad(value, 0))
 
     def run():
         r = function(x, y)
