@@ -495,25 +495,32 @@ def page(library, options, results, failed):
     return "\n".join(lines)
 
 
+COLOURS = {"closs": "#000000", "loop": "#0072b2", "clblast": "#cc79a7", "numpy": "#999999", "torch": "#e69f00",
+           "torch.compile": "#d55e00", "jax": "#009e73", "mindspore": "#882255", "tinygrad": "#56b4e9",
+           "pyopencl": "#7a68a6"}
+
+
 def draw(picture, results):
     """Time against size, loss and loss with gradient of l1."""
     script = ["set terminal pngcairo size 1200,520 noenhanced font 'sans,10'", f"set output '{picture}'",
               "set logscale xy", "set logscale x 2", "set xlabel 'elements'", "set ylabel 'ms'", "set grid",
               "set key left top", "set format x '2^%L'",
-              "set multiplot layout 1,2"]
+              "set key font ',9'"]
+    panels = ["set multiplot layout 1,2"]
     for work in ("forward", "gradient"):
         by_power = results[("l1", work)]
         names = list(dict.fromkeys(name for times in by_power.values() for name in times))
         plots = []
         for number, name in enumerate(names):
-            script.append(f"$d{number} << END")
+            script.append(f"${work}{number} << END")
             script += [f"{1 << power} {1e3 * statistics.median(times[name])}" for power, times in sorted(by_power.items())
                        if name in times]
             script.append("END")
-            plots.append(f"$d{number} using 1:2 with linespoints pointtype 7 linewidth {3 if name == 'closs' else 1.5} "
-                         f"linetype {number + 1} title '{name}'")
-        script += [f"set title 'l1, {TITLES[work]}, f32'", "plot " + ", ".join(plots)]
-    subprocess.run(["gnuplot", "-"], input="\n".join(script) + "\n", text=True, check=True)
+            plots.append(f"${work}{number} using 1:2 with linespoints pointtype 7 linewidth {3 if name == 'closs' else 1.5} "
+                         f"linecolor rgb '{COLOURS[name]}' title '{name}'")
+        panels += [f'set title "l1, {TITLES[work]}, f32"', "plot " + ", ".join(plots)]
+    panels.append("unset multiplot")
+    subprocess.run(["gnuplot", "-"], input="\n".join(script + panels) + "\n", text=True, check=True)
 
 
 def main():
@@ -534,4 +541,5 @@ def main():
         draw(options.write.with_suffix(".png"), results)
 
 
-main()
+if __name__ == "__main__":
+    main()
