@@ -100,7 +100,7 @@ static void repeats(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  assert_refused("bench", "bench: unknown command; expected devices, losses, loss or check");
+  assert_refused("nothing", "nothing: unknown command; expected devices, losses, loss, check or bench");
   assert_refused("loss --none", "--none: unknown option");
   assert_refused("loss --red sum", "--red: unknown option");
   assert_refused("loss -x", "-x: unknown option");
@@ -131,7 +131,7 @@ static void json_in_spite_of_errors(void **state) {
 /* What is in the table is in the help, and a screen holds it. */
 static void help(void **state) {
   (void)state;
-  static const char *const commands[] = {"", "devices", "losses", "loss", "check"};
+  static const char *const commands[] = {"", "devices", "losses", "loss", "check", "bench"};
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
     struct arguments arguments;
     struct failure failure;

@@ -7,7 +7,7 @@
 #include "literal.h"
 
 /* Commands that run kernels on a device of the user's choice. */
-#define RUN (COMMAND_LOSS | COMMAND_CHECK)
+#define RUN (COMMAND_LOSS | COMMAND_CHECK | COMMAND_BENCH)
 
 static const struct option options[] = {
     {"reduction", 0, COMMAND_LOSS, false, false, "R", "none, mean or sum (default: the loss's own)"},
@@ -25,6 +25,9 @@ static const struct option options[] = {
     {"png", 0, COMMAND_LOSS, false, false, "FILE.png", "of two pictures: the unreduced loss as a grey picture"},
     {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
+    {"sizes", 0, COMMAND_BENCH, false, false, "N,N,...",
+     "numbers of elements (default: 1K,64K,1M,64M, as far as they fit)"},
+    {"plot", 0, COMMAND_BENCH, false, false, "FILE.png", "the shares against the size as a picture, by gnuplot"},
     {"device", 0, RUN, false, false, "D",
      "an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)"},
     {"json", 0, COMMAND_ANY, false, false, NULL, "one object on one line in place of text"},
@@ -44,6 +47,7 @@ static const struct {
     {COMMAND_LOSSES, "losses", "", "lists the losses, and their parameters with defaults and ranges"},
     {COMMAND_LOSS, "loss", " LOSS INPUT TARGET", "computes a loss of two arrays, and its gradients"},
     {COMMAND_CHECK, "check", "", "compares a device with the host reference and the published hashes"},
+    {COMMAND_BENCH, "bench", " [LOSS ...]", "measures losses against the device's own bandwidth"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -126,7 +130,7 @@ static bool find_command(struct arguments *arguments, struct failure *failure) {
   for (int i = 0; i < COMMAND_COUNT; i++)
     if (strcmp(commands[i].name, arguments->command_name) == 0) arguments->command = commands[i].command;
   if (arguments->command != COMMAND_NONE) return true;
-  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected devices, losses, loss or check",
+  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected devices, losses, loss, check or bench",
                      arguments->command_name);
 }
 
@@ -192,6 +196,13 @@ static const char loss_help[] =
     "The loss goes to stdout: reduced on one line, with reduction none one element a line. With --json:\n"
     "  loss or values, bits, dtype, shape, reduction, device, schedule, program, elements, bytes, seconds\n";
 
+static const char bench_help[] =
+    "\nLOSS: names of closs losses (default: all). Each is run on f32 and f16 arrays: forward is the loss, gradient "
+    "both\n"
+    "gradients, fused both and the loss in one pass. The share is of what a kernel reaches that only reads two arrays\n"
+    "(forward) or copies two arrays (gradient, fused), run in turn with them; medians. With --json a row each:\n"
+    "  loss, dtype, elements, work, seconds, bytes_per_second, share_of_bandwidth\n";
+
 static const char exit_help[] =
     "\nExit status: 0 done; 2 the command line or an input is wrong; 1 anything else failed;\n"
     "130 interrupted. But for 0, no output file is written or changed.\n";
@@ -210,5 +221,6 @@ void arguments_help(const struct arguments *arguments, FILE *file) {
   help_options(arguments, file);
   if (arguments->command == COMMAND_NONE) fputs("\ncloss COMMAND --help says more of each.\n", file);
   if (arguments->command == COMMAND_LOSS) fputs(loss_help, file);
+  if (arguments->command == COMMAND_BENCH) fputs(bench_help, file);
   fputs(exit_help, file);
 }

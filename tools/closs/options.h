@@ -14,7 +14,8 @@ enum {
   COMMAND_LOSSES = 4,
   COMMAND_LOSS = 8,
   COMMAND_CHECK = 16,
-  COMMAND_ANY = 31
+  COMMAND_BENCH = 32,
+  COMMAND_ANY = 63
 };
 
 struct option {
