@@ -17,9 +17,12 @@ struct closs_context {
   closs_caps caps;
   char platform_name[128]; /* cut where longer */
   char device_name[128];
+  char *identity; /* names and versions of platform, device and driver, in full: lines of a key (program/key.h) */
   pthread_mutex_t mutex; /* guards device_class, and one probe at a time */
   closs_device_class device_class;
   struct closs_programs *programs; /* has a lock of its own */
+  closs_cache cache;               /* the caller's; functions NULL: none */
+  struct closs_disk *disk;         /* the disk cache; NULL: none */
 };
 
 /* One line to the caller's log, where there is one. */

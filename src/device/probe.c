@@ -141,6 +141,7 @@ closs_status closs_probe_run(closs_context *context, closs_dtype arithmetic, clo
   if (!status) status = write_operands(context, arithmetic, &data, error);
   if (!status) status = make_objects(context, program, &data, &objects, error);
   if (!status) status = run(context, &objects, &data, error);
+  if (!status) closs_program_keep(context, &spec);
   if (!status) status = judge(context, arithmetic, &data, device_class, error);
   release_objects(context, &objects);
   closs_release(&context->allocator, data.array[0]);

@@ -134,6 +134,11 @@ closs_status closs_prepare(closs_plan *plan, closs_error *error) {
     status = status == CLOSS_OK ? make_kernels(plan, error) : status;
     status = status == CLOSS_OK ? make_layouts(plan, error) : status;
     status = status == CLOSS_OK ? warm_up(plan, error) : status;
+    for (uint32_t i = 0; i < CLOSS_MAX_PROGRAMS && status == CLOSS_OK; i++) {
+      if (plan->layout.programs[i].bodies != 0) {
+        closs_program_keep(plan->context, &plan->layout.programs[i]);
+      }
+    }
   }
   if (status != CLOSS_OK) {
     closs_unprepare(plan);

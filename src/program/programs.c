@@ -3,12 +3,16 @@
 #include "base/allocate.h"
 #include "base/error.h"
 #include "device/context.h"
+#include "program/binary.h"
+#include "program/key.h"
 #include "program/source.h"
+#include "program/store.h"
 
 typedef struct entry {
   struct entry *next;
   closs_program_spec spec;
   cl_program program; /* NULL: a thread is compiling it */
+  bool unkept;        /* compiled here, and not yet handed to the caches */
 } entry;
 
 struct closs_programs {
@@ -93,6 +97,28 @@ static closs_status compile(closs_context *context, const closs_program_spec *sp
   return CLOSS_OK;
 }
 
+/* A program from the caches; NULL: none, or none that the driver takes. */
+static cl_program take_kept(closs_context *context, const closs_program_spec *spec) {
+  closs_kept kept;
+  cl_program program = NULL;
+  char *key = closs_store_exists(context) ? closs_key_program(context, spec) : NULL;
+  if (key != NULL && closs_store_get(context, key, &kept)) {
+    closs_source source;
+    closs_source_make(spec, context->caps.fp64, &source);
+    program = closs_binary_load(context, kept.payload, kept.size, source.options);
+    closs_release(&context->allocator, kept.bytes);
+  }
+  closs_release(&context->allocator, key);
+  return program;
+}
+
+static closs_status make(closs_context *context, const closs_program_spec *spec, cl_program *program,
+                         closs_program_origin *origin, closs_error *error) {
+  *program = take_kept(context, spec);
+  *origin = *program != NULL ? CLOSS_PROGRAM_CACHED : CLOSS_PROGRAM_COMPILED;
+  return *program != NULL ? CLOSS_OK : compile(context, spec, program, error);
+}
+
 static void take_out(closs_programs *programs, const entry *gone) {
   entry **link = &programs->first;
   while (*link != gone) {
@@ -136,10 +162,11 @@ closs_status closs_program_get(closs_context *context, const closs_program_spec 
     pthread_mutex_unlock(&programs->mutex);
 
     cl_program made = NULL;
-    closs_status status = compile(context, spec, &made, error);
+    closs_status status = make(context, spec, &made, origin, error);
 
     pthread_mutex_lock(&programs->mutex);
     found->program = made;
+    found->unkept = *origin == CLOSS_PROGRAM_COMPILED;
     if (status != CLOSS_OK) {
       take_out(programs, found);
       closs_release(&context->allocator, found);
@@ -147,11 +174,34 @@ closs_status closs_program_get(closs_context *context, const closs_program_spec 
     pthread_cond_broadcast(&programs->changed);
     pthread_mutex_unlock(&programs->mutex);
     *program = made;
-    *origin = CLOSS_PROGRAM_COMPILED;
     return status;
   }
   *program = found->program;
   *origin = CLOSS_PROGRAM_CACHED;
   pthread_mutex_unlock(&programs->mutex);
   return CLOSS_OK;
+}
+
+void closs_program_keep(closs_context *context, const closs_program_spec *spec) {
+  closs_programs *programs = context->programs;
+  cl_program program = NULL;
+  size_t size = 0;
+  if (!closs_store_exists(context)) {
+    return;
+  }
+  pthread_mutex_lock(&programs->mutex);
+  for (entry *at = programs->first; at != NULL; at = at->next) {
+    if (memcmp(&at->spec, spec, sizeof *spec) == 0 && at->unkept) {
+      program = at->program;
+      at->unkept = false;
+    }
+  }
+  pthread_mutex_unlock(&programs->mutex);
+  char *key = program != NULL ? closs_key_program(context, spec) : NULL;
+  unsigned char *binary = key != NULL ? closs_binary_take(context, program, &size) : NULL;
+  if (binary != NULL) {
+    closs_store_put(context, key, binary, size);
+  }
+  closs_release(&context->allocator, binary);
+  closs_release(&context->allocator, key);
 }

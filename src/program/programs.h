@@ -42,10 +42,16 @@ closs_status closs_programs_create(closs_context *context, closs_programs **prog
 void closs_programs_destroy(closs_context *context, closs_programs *programs);
 
 /*
- * The program for a spec: from memory, or compiled from source. Two threads that want one program compile it once.
- * The program stays the context's.
+ * The program for a spec: from memory, the caches, or compiled from source. Two threads that want one program compile
+ * it once. The program stays the context's.
  */
 closs_status closs_program_get(closs_context *context, const closs_program_spec *spec, cl_program *program,
                                closs_program_origin *origin, closs_error *error);
+
+/*
+ * Hands a program that was compiled here to the caches, once. To be called after a first launch: some drivers make
+ * machine code then, and a binary taken before has none. What fails is logged.
+ */
+void closs_program_keep(closs_context *context, const closs_program_spec *spec);
 
 #endif

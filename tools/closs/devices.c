@@ -113,6 +113,11 @@ bool device_find(const struct device_list *list, const char *what, const char *t
   return fitting == 1 || refuse(list, what, text, fitting, failure);
 }
 
+bool cache_folder(char path[CACHE_PATH], struct failure *failure) {
+  closs_error error;
+  return closs_cache_default_directory(path, CACHE_PATH, &error) == CLOSS_OK || failure_set_closs(failure, &error);
+}
+
 static void log_line(void *user, closs_log_level level, const char *line) {
   (void)user;
   fprintf(stderr, "closs: %s%s\n", level == CLOSS_LOG_WARNING ? "warning: " : "", line);
@@ -125,6 +130,9 @@ bool device_open(const struct device *device, bool verbose, struct open_device *
   *open = (struct open_device){.name = NULL};
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
   closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
+  char cache[CACHE_PATH];
+  if (!cache_folder(cache, failure)) return false;
+  if (cache[0] != 0) context_options.cache_directory = cache;
   if (verbose) context_options.log = log_line;
   open->name = strdup(device->name);
   if (open->name == NULL) return failure_set(failure, STATUS_FAILED, "%s: out of memory", device->name);

@@ -35,7 +35,11 @@ struct open_device {
   closs_context *context;
 };
 
-/* Opens one device of the list. With verbose the library's log goes to stderr. */
+/* The folder of the disk cache, "" for none: closs_cache_default_directory(). */
+enum { CACHE_PATH = 4096 };
+bool cache_folder(char path[CACHE_PATH], struct failure *failure);
+
+/* Opens one device of the list, with the disk cache. With verbose the library's log goes to stderr. */
 bool device_open(const struct device *device, bool verbose, struct open_device *open, struct failure *failure);
 
 /* Opens the device of --device, else of $CLOSS_DEVICE, else the first. */
