@@ -127,8 +127,8 @@ bool command_devices(const struct arguments *arguments, struct failure *failure)
   if (good && facts == NULL) good = failure_set(failure, STATUS_FAILED, "closs devices: out of memory");
   /* Everything is asked before anything is printed: a failure prints no half list. */
   for (size_t i = 0; good && i < list.count; i++) {
-    good = read_facts(&list.devices[i], &facts[i], failure) &&
-           find_class(&list.devices[i], arguments, &facts[i], failure);
+    good =
+        read_facts(&list.devices[i], &facts[i], failure) && find_class(&list.devices[i], arguments, &facts[i], failure);
   }
   if (good && list.count == 0)
     fprintf(stderr, "closs: no OpenCL device: install an OpenCL driver, e.g. Debian's pocl-opencl-icd for the CPU\n");

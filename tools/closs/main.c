@@ -39,8 +39,10 @@ static bool run(const struct arguments *arguments, struct failure *failure) {
     return command_loss(arguments, failure);
   case COMMAND_CHECK:
     return command_check(arguments, failure);
+  case COMMAND_CACHE:
+    return command_cache(arguments, failure);
   default:
-    return failure_set(failure, STATUS_USAGE, "no command; expected devices, losses, loss or check; see closs --help");
+    return failure_set(failure, STATUS_USAGE, "no command; expected %s; see closs --help", arguments_commands());
   }
 }
 

@@ -44,8 +44,19 @@ static const struct {
     {COMMAND_LOSSES, "losses", "", "lists the losses, and their parameters with defaults and ranges"},
     {COMMAND_LOSS, "loss", " LOSS INPUT TARGET", "computes a loss of two arrays, and its gradients"},
     {COMMAND_CHECK, "check", "", "compares a device with the host reference and the published hashes"},
+    {COMMAND_CACHE, "cache", " path|list|clear", "names, lists or empties the disk cache of compiled programs"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+const char *arguments_commands(void) {
+  static char names[256];
+  names[0] = 0;
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    if (i > 0) strcat(names, i + 1 < COMMAND_COUNT ? ", " : " or ");
+    strcat(names, commands[i].name);
+  }
+  return names;
+}
 
 /* The table above, and an option a parameter of the losses. */
 static bool make_table(struct arguments *arguments) {
@@ -126,8 +137,8 @@ static bool find_command(struct arguments *arguments, struct failure *failure) {
   for (int i = 0; i < COMMAND_COUNT; i++)
     if (strcmp(commands[i].name, arguments->command_name) == 0) arguments->command = commands[i].command;
   if (arguments->command != COMMAND_NONE) return true;
-  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected devices, losses, loss or check",
-                     arguments->command_name);
+  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected %s", arguments->command_name,
+                     arguments_commands());
 }
 
 static bool check_options(const struct arguments *arguments, struct failure *failure) {
@@ -192,6 +203,11 @@ static const char loss_help[] =
     "The loss goes to stdout: reduced on one line, with reduction none one element a line. With --json:\n"
     "  loss or values, bits, dtype, shape, reduction, device, schedule, program, elements, bytes, seconds\n";
 
+static const char cache_help[] =
+    "\nThe folder is $CLOSS_CACHE_DIR, else closs in $XDG_CACHE_HOME, else ~/.cache/closs; CLOSS_CACHE=0 turns it "
+    "off.\n"
+    "list: a line an entry, with tabs between: device, program, bytes, last use. With --json: path, bytes, entries.\n";
+
 static const char exit_help[] =
     "\nExit status: 0 done; 2 the command line or an input is wrong; 1 anything else failed;\n"
     "130 interrupted. But for 0, no output file is written or changed.\n";
@@ -210,5 +226,6 @@ void arguments_help(const struct arguments *arguments, FILE *file) {
   help_options(arguments, file);
   if (arguments->command == COMMAND_NONE) fputs("\ncloss COMMAND --help says more of each.\n", file);
   if (arguments->command == COMMAND_LOSS) fputs(loss_help, file);
+  if (arguments->command == COMMAND_CACHE) fputs(cache_help, file);
   fputs(exit_help, file);
 }
