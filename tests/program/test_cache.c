@@ -52,6 +52,13 @@ static void kept(void **state) {
   assert_json("closs loss l1 1 3 --json", "\"program\": \"compiled\"");
 }
 
+/* A cold start compiles one program, with the kernel and the loss that the call needs. */
+static void cold(void **state) {
+  (void)state;
+  assert_run("closs loss mse 1 3 -v 2>&1 | grep -c compiling", 0, "1\n");
+  assert_run("closs cache list | cut -f 2", 0, "mse contiguous_f32 pass\n");
+}
+
 static void damaged(void **state) {
   (void)state;
   assert_json("closs loss l1 1 3 --json", "\"program\": \"compiled\"");
@@ -107,7 +114,7 @@ static void full_disk(void **state) {
 int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, run_end)
   const struct CMUnitTest tests[] = {
-      TEST(folder), TEST(kept), TEST(damaged), TEST(crowd), TEST(unusable), TEST(full_disk),
+      TEST(folder), TEST(kept), TEST(cold), TEST(damaged), TEST(crowd), TEST(unusable), TEST(full_disk),
   };
   if (argc != 2) return 2;
   run_program = argv[1];
