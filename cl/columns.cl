@@ -75,12 +75,9 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
                             closs_real factor_low) {
   __global const closs_index *layout = (__global const closs_index *)layout_buffer;
   /* One work-item of `items` a column; together they may be more than an index holds. */
-  const size_t id = get_global_id(0);
+  CLOSS_ITEMS_BEGIN(id, (size_t)columns * items)
   const uint column = (uint)(id / items);
   const uint item = (uint)(id - (size_t)column * items);
-  if (column >= columns) {
-    return;
-  }
   __global closs_real *work = work_buffer + closs_offset(work_low, work_high);
   g = closs_upstream(flags, types, upstream, closs_offset(upstream_low, upstream_high), g);
   const uint first = item << span;
@@ -135,4 +132,5 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
       closs_store_pair(work + states_at, ((size_t)column * CLOSS_COMPONENTS + part) * items + item, sum);
     }
   }
+  CLOSS_ITEMS_END
 }

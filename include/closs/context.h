@@ -58,10 +58,12 @@ typedef struct closs_context_options {
    */
   const char *cache_directory;
   uint64_t cache_limit; /**< bytes of its entries; those used longest ago go first. 0: #CLOSS_CACHE_LIMIT */
+  const void *bundle;   /**< a bundle (bundle.h) in memory that stays while the context lives; NULL: none */
+  size_t bundle_size;   /**< its bytes; a damaged bundle, or anything else, is an error */
 } closs_context_options;
 
 #define CLOSS_CONTEXT_OPTIONS_INIT                                                                                     \
-  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL, {NULL, NULL, NULL}, NULL, 0 }
+  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL, {NULL, NULL, NULL}, NULL, 0, NULL, 0 }
 
 /**
  * Makes a context for one device of an OpenCL context. Both are retained until closs_context_destroy().

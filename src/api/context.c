@@ -5,6 +5,7 @@
 #include "device/context.h"
 #include "device/probe.h"
 #include "device/query.h"
+#include "program/bundle.h"
 #include "program/disk.h"
 #include "program/key.h"
 #include "program/programs.h"
@@ -38,6 +39,12 @@ static closs_status check_arguments(cl_context opencl_context, cl_device_id devi
   if (!opencl_context || !device)
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: NULL, expected an OpenCL %s",
                       opencl_context ? "device" : "opencl_context", opencl_context ? "device" : "context");
+  if (options->bundle_size && !options->bundle)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "bundle: NULL, but its size is %zu", options->bundle_size);
+  if (options->bundle) {
+    closs_status status = closs_bundle_check(options->bundle, options->bundle_size, error);
+    if (status) return status;
+  }
   return check_table(options->opencl, error);
 }
 
@@ -90,6 +97,7 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
   made->log = options.log;
   made->log_user = options.log_user;
   made->cache = options.cache;
+  made->bundle = options.bundle;
   status = check_device(made, opencl_context, device, error);
   if (!status) status = retain(made, opencl_context, device, error);
   if (!status) status = closs_query_device(made, error);
@@ -116,13 +124,24 @@ void closs_context_destroy(closs_context *context) {
   closs_release(&allocator, context);
 }
 
-/* What the caches know of the class; with the mutex held. */
+static bool take_class(closs_context *context, const unsigned char *payload, size_t size) {
+  if (size != 1 || payload[0] < CLOSS_CLASS_EXACT || payload[0] > CLOSS_CLASS_OTHER) return false;
+  context->device_class = (closs_device_class)payload[0];
+  return true;
+}
+
+/* What the bundle and the caches know of the class; with the mutex held. */
 static void recall_class(closs_context *context) {
   closs_kept kept;
-  char *key = !context->device_class && closs_store_exists(context) ? closs_key_class(context) : NULL;
-  if (key && closs_store_get(context, key, &kept)) {
-    if (kept.size == 1 && kept.payload[0] >= CLOSS_CLASS_EXACT && kept.payload[0] <= CLOSS_CLASS_OTHER)
-      context->device_class = (closs_device_class)kept.payload[0];
+  closs_bundle_row row;
+  bool damaged = false;
+  if (context->device_class || (!context->bundle && !closs_store_exists(context))) return;
+  char *key = closs_key_class(context);
+  if (!key) return;
+  bool known =
+      closs_bundle_find(context->bundle, key, &row, &damaged) && take_class(context, row.payload, row.payload_size);
+  if (!known && closs_store_get(context, key, &kept)) {
+    (void)take_class(context, kept.payload, kept.size);
     closs_release(&context->allocator, kept.bytes);
   }
   closs_release(&context->allocator, key);

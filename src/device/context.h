@@ -22,6 +22,8 @@ struct closs_context {
   closs_device_class device_class;
   struct closs_programs *programs; /* has a lock of its own */
   closs_cache cache;               /* the caller's; functions NULL: none */
+  const void *bundle;              /* the caller's, checked; NULL: none */
+  bool general;                    /* every program is a general one: while a bundle is made */
   struct closs_disk *disk;         /* the disk cache; NULL: none */
 };
 

@@ -39,6 +39,8 @@ static bool run(const struct arguments *arguments, struct failure *failure) {
     return command_loss(arguments, failure);
   case COMMAND_CHECK:
     return command_check(arguments, failure);
+  case COMMAND_PACK:
+    return command_pack(arguments, failure);
   case COMMAND_CACHE:
     return command_cache(arguments, failure);
   default:

@@ -15,7 +15,8 @@ enum {
   COMMAND_LOSS = 8,
   COMMAND_CHECK = 16,
   COMMAND_CACHE = 32,
-  COMMAND_ANY = 63
+  COMMAND_PACK = 64,
+  COMMAND_ANY = 127
 };
 
 struct option {
