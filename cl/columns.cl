@@ -190,24 +190,22 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
                             uint factor_at, uint columns, uint items, uint chunks, uint last, uint span, uint flags,
                             uint types, closs_real p, closs_real r, closs_real g, closs_real factor_high,
                             closs_real factor_low) {
+  __global const closs_index *layout = (__global const closs_index *)layout_buffer;
+  /* The columns of a block lie along the innermost dimension of columns. */
+  const uint block = flags & CLOSS_FLAG_COLUMN_BLOCKS ? CLOSS_BLOCK : 1u;
+  const uint row = block == 1u ? 1u : (uint)CLOSS_SIZE(layout, CLOSS_SPACE_COLUMNS, 0u);
+  const uint blocks = (row - 1u) / block + 1u; /* of a row of columns */
+  /* One work-item of `items` a block; together they may be more than an index holds. */
+  CLOSS_ITEMS_BEGIN(id, (size_t)(columns / row) * blocks * items)
   closs_column_state state;
   closs_pass_state *pass = &state.pass;
   closs_arrays *arrays = &pass->arrays;
   closs_terms *terms = &pass->terms;
-  pass->layout = (__global const closs_index *)layout_buffer;
-  /* The columns of a block lie along the innermost dimension of columns. */
-  const uint block = flags & CLOSS_FLAG_COLUMN_BLOCKS ? CLOSS_BLOCK : 1u;
-  const uint row = block == 1u ? 1u : (uint)CLOSS_SIZE(pass->layout, CLOSS_SPACE_COLUMNS, 0u);
-  const uint blocks = (row - 1u) / block + 1u; /* of a row of columns */
-  /* One work-item of `items` a block; together they may be more than an index holds. */
-  const size_t id = get_global_id(0);
+  pass->layout = layout;
   const uint number = (uint)(id / items);
   const uint begin = number % blocks * block;
   const size_t column = (size_t)(number / blocks) * row + begin;
   state.item = (uint)(id - (size_t)number * items);
-  if (column >= columns) {
-    return;
-  }
   arrays->input = input;
   arrays->target = target;
   arrays->weight = weight;
@@ -239,8 +237,10 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
 #ifndef CLOSS_COMPLEX
   if (flags & CLOSS_FLAG_COLUMN_BLOCKS) {
     closs_run_block(&state, (uint)column, min(row - begin, block), first, end);
-    return;
-  }
+  } else
 #endif
-  closs_run_column(&state, (uint)column, first, end);
+  {
+    closs_run_column(&state, (uint)column, first, end);
+  }
+  CLOSS_ITEMS_END
 }

@@ -5,13 +5,9 @@ __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar
                           uint out_high, uint work_low, uint work_high, uint states_at, uint factor_at, uint columns,
                           uint items, uint flags, uint types, closs_real g, closs_real factor_high,
                           closs_real factor_low) {
-  const size_t id = get_global_id(0);
   /* Of a gradient alone the columns have components. */
   const uint parts = flags & CLOSS_FLAG_RESULT_COLUMN ? CLOSS_COMPONENTS : 1u;
-  const uint column = (uint)(id / parts);
-  if (column >= columns) {
-    return;
-  }
+  CLOSS_ITEMS_BEGIN(id, (size_t)columns * parts)
   __global closs_real *work = work_buffer + closs_offset(work_low, work_high);
   __global const closs_real *states = work + states_at + 2 * id * items;
   const closs_pair sum = closs_merge_states(states, items);
@@ -23,10 +19,12 @@ __kernel void closs_merge(__global closs_real *work_buffer, __global const uchar
     return;
   }
 #ifndef CLOSS_STORAGE /* the gradient of a broadcast operand: its access is strided */
+  const uint column = (uint)(id / parts);
   const uint part = (uint)(id - (size_t)column * parts);
   __global const closs_index *layout = (__global const closs_index *)layout_buffer;
   at += closs_column_place(layout, flags, column);
   g = closs_upstream(flags, types, upstream, closs_offset(upstream_low, upstream_high), g);
   closs_store_column(flags, types, sum, g, factor, out, at, part);
 #endif
+  CLOSS_ITEMS_END
 }

@@ -10,6 +10,7 @@
  * - CLOSS_GROUP: schedule groups, its work-group size; not set: schedule lanes
  * - CLOSS_WIDTH: the lanes that are computed at once: in schedule groups a work-item's 1, 2 or 4, in schedule lanes 1;
  *   not set: a vector of them
+ * - CLOSS_SINGLE: one work-item does what in other programs each of them does a part of (for FPGAs)
  * - CLOSS_FLAGS: a fixed value of pass.cl's argument `flags`; not set: the argument counts
  */
 #pragma OPENCL FP_CONTRACT OFF
@@ -22,6 +23,19 @@
 #define CLOSS_HINT vec_type_hint(float4)
 /* Loops over arrays whose body is large stay loops. */
 #define CLOSS_ROLLED __attribute__((opencl_unroll_hint(1)))
+
+/* Between these stands what is done for number `id` of `count`: by a work-item each, or by one for all of them. */
+#ifdef CLOSS_SINGLE
+#define CLOSS_ITEMS_BEGIN(id, count) for (size_t id = 0; id < (size_t)(count); id++) {
+#define CLOSS_ITEMS_END }
+#else
+#define CLOSS_ITEMS_BEGIN(id, count)                                                                                   \
+  const size_t id = get_global_id(0);                                                                                  \
+  if (id >= (size_t)(count)) {                                                                                         \
+    return;                                                                                                            \
+  }
+#define CLOSS_ITEMS_END
+#endif
 
 /* The canonical sum's numbers. */
 #define CLOSS_CHUNK 4096u

@@ -1,12 +1,13 @@
 /* Schedule lanes: a work-item does 2^span chunks, one after the other, all 64 lanes at once. */
+#ifdef CLOSS_SINGLE
+#define CLOSS_KERNEL __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+#else
 #define CLOSS_KERNEL __kernel __attribute__((CLOSS_HINT))
+#endif
 
 CLOSS_INLINE void closs_run(const closs_pass_state *pass) {
   const uint flags = pass->terms.flags;
-  const size_t item = get_global_id(0);
-  if (item > (pass->chunks - 1u) >> pass->span || pass->chunks == 0) {
-    return;
-  }
+  CLOSS_ITEMS_BEGIN(item, pass->chunks == 0 ? 0u : ((pass->chunks - 1u) >> pass->span) + 1u)
   const uint first = (uint)item << pass->span;
   const uint end = min(first + (1u << pass->span), pass->chunks);
   closs_stack stack;
@@ -32,4 +33,5 @@ CLOSS_INLINE void closs_run(const closs_pass_state *pass) {
   if ((flags & CLOSS_FLAG_SUM) && !(flags & CLOSS_FLAG_PIECE)) {
     closs_leave_sum(pass, first, closs_stack_fold(&stack));
   }
+  CLOSS_ITEMS_END
 }

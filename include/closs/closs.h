@@ -5,6 +5,8 @@
 #ifndef CLOSS_CLOSS_H
 #define CLOSS_CLOSS_H
 
+#include "closs/bundle.h"
+#include "closs/cache.h"
 #include "closs/context.h"
 #include "closs/host.h"
 #include "closs/loss.h"

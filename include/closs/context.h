@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "closs/cache.h"
 #include "closs/opencl.h"
 #include "closs/status.h"
 
@@ -49,10 +50,20 @@ typedef struct closs_context_options {
   closs_allocator allocator;  /**< copied; functions NULL: malloc and free */
   closs_log_function log;     /**< NULL: no log */
   void *log_user;
+  closs_cache cache; /**< the caller's own cache, copied; functions NULL: none */
+  /**
+   * The folder of the disk cache, NULL: none; closs_cache_default_directory() names the usual one. It is made where it
+   * is missing, with mode 0700. One that belongs to another user, that others may write to, or that is a symbolic link
+   * is not used, and the log says so. Any number of processes may use one folder at once.
+   */
+  const char *cache_directory;
+  uint64_t cache_limit; /**< bytes of its entries; those used longest ago go first. 0: #CLOSS_CACHE_LIMIT */
+  const void *bundle;   /**< a bundle (bundle.h) in memory that stays while the context lives; NULL: none */
+  size_t bundle_size;   /**< its bytes; a damaged bundle, or anything else, is an error */
 } closs_context_options;
 
 #define CLOSS_CONTEXT_OPTIONS_INIT                                                                                     \
-  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL }
+  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL, {NULL, NULL, NULL}, NULL, 0, NULL, 0 }
 
 /**
  * Makes a context for one device of an OpenCL context. Both are retained until closs_context_destroy().
@@ -68,11 +79,12 @@ CLOSS_API closs_status closs_context_create(cl_context opencl_context, cl_device
 /** Frees a context and its programs. Its plans must be destroyed before. NULL is allowed. */
 CLOSS_API void closs_context_destroy(closs_context *context);
 
-/** The class as far as it is known; compiles and runs nothing. Thread-safe. */
+/** The class as far as it is known, to the context or its caches; compiles and runs nothing. Thread-safe. */
 CLOSS_API closs_device_class closs_context_class(const closs_context *context);
 
 /**
- * Finds out the device's class by compiling and running the probe kernel, once; later calls answer from memory. Blocks.
+ * Finds out the device's class, where neither the context nor its caches know it, by compiling and running the probe
+ * kernel; later calls answer from memory. Blocks.
  * Thread-safe.
  * @param[out] device_class  may be NULL
  */

@@ -40,7 +40,9 @@ extern "C" {
   X(ReleaseMemObject)                                                                                                  \
   X(GetMemObjectInfo)                                                                                                  \
   X(CreateProgramWithSource)                                                                                           \
+  X(CreateProgramWithBinary)                                                                                           \
   X(BuildProgram)                                                                                                      \
+  X(GetProgramInfo)                                                                                                    \
   X(GetProgramBuildInfo)                                                                                               \
   X(ReleaseProgram)                                                                                                    \
   X(CreateKernel)                                                                                                      \

@@ -132,7 +132,7 @@ CLOSS_API closs_schedule closs_plan_schedule(const closs_plan *plan);
 typedef enum closs_program_origin {
   CLOSS_PROGRAM_NONE = 0, /**< not prepared, or nothing to run: no elements */
   CLOSS_PROGRAM_COMPILED = 1,
-  CLOSS_PROGRAM_CACHED = 2,
+  CLOSS_PROGRAM_CACHED = 2, /**< from the context's memory, the caller's cache or the disk's */
   CLOSS_PROGRAM_BUNDLE = 3
 } closs_program_origin;
 

@@ -5,7 +5,11 @@
 #include "device/context.h"
 #include "device/probe.h"
 #include "device/query.h"
+#include "program/bundle.h"
+#include "program/disk.h"
+#include "program/key.h"
 #include "program/programs.h"
+#include "program/store.h"
 
 static closs_status check_table(const closs_opencl *table, closs_error *error) {
   /* A newer program's table is longer, and begins with all that is called here. */
@@ -29,9 +33,18 @@ static closs_status check_arguments(cl_context opencl_context, cl_device_id devi
   if (!options->allocator.allocate != !options->allocator.release)
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "allocator: %s is NULL; expected both functions or neither",
                       options->allocator.allocate ? "release" : "allocate");
+  if (!options->cache.get != !options->cache.set)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "cache: %s is NULL; expected both functions or neither",
+                      options->cache.get ? "set" : "get");
   if (!opencl_context || !device)
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: NULL, expected an OpenCL %s",
                       opencl_context ? "device" : "opencl_context", opencl_context ? "device" : "context");
+  if (options->bundle_size && !options->bundle)
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "bundle: NULL, but its size is %zu", options->bundle_size);
+  if (options->bundle) {
+    closs_status status = closs_bundle_check(options->bundle, options->bundle_size, error);
+    if (status) return status;
+  }
   return check_table(options->opencl, error);
 }
 
@@ -83,10 +96,15 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
   made->cl = *options.opencl;
   made->log = options.log;
   made->log_user = options.log_user;
+  made->cache = options.cache;
+  made->bundle = options.bundle;
   status = check_device(made, opencl_context, device, error);
   if (!status) status = retain(made, opencl_context, device, error);
   if (!status) status = closs_query_device(made, error);
   if (!status) status = closs_programs_create(made, &made->programs, error);
+  if (!status && options.cache_directory)
+    status = closs_disk_open(made, options.cache_directory,
+                             options.cache_limit ? options.cache_limit : CLOSS_CACHE_LIMIT, &made->disk, error);
   if (status)
     closs_context_destroy(made);
   else
@@ -97,6 +115,8 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
 void closs_context_destroy(closs_context *context) {
   if (!context) return;
   if (context->programs) closs_programs_destroy(context, context->programs);
+  closs_disk_close(context, context->disk);
+  closs_release(&context->allocator, context->identity);
   if (context->device) context->cl.ReleaseDevice(context->device);
   if (context->context) context->cl.ReleaseContext(context->context);
   pthread_mutex_destroy(&context->mutex);
@@ -104,11 +124,42 @@ void closs_context_destroy(closs_context *context) {
   closs_release(&allocator, context);
 }
 
-closs_device_class closs_context_class(const closs_context *context) {
-  pthread_mutex_t *mutex = (pthread_mutex_t *)&context->mutex; /* a context is never a const object */
-  pthread_mutex_lock(mutex);
+static bool take_class(closs_context *context, const unsigned char *payload, size_t size) {
+  if (size != 1 || payload[0] < CLOSS_CLASS_EXACT || payload[0] > CLOSS_CLASS_OTHER) return false;
+  context->device_class = (closs_device_class)payload[0];
+  return true;
+}
+
+/* What the bundle and the caches know of the class; with the mutex held. */
+static void recall_class(closs_context *context) {
+  closs_kept kept;
+  closs_bundle_row row;
+  bool damaged = false;
+  if (context->device_class || (!context->bundle && !closs_store_exists(context))) return;
+  char *key = closs_key_class(context);
+  if (!key) return;
+  bool known =
+      closs_bundle_find(context->bundle, key, &row, &damaged) && take_class(context, row.payload, row.payload_size);
+  if (!known && closs_store_get(context, key, &kept)) {
+    (void)take_class(context, kept.payload, kept.size);
+    closs_release(&context->allocator, kept.bytes);
+  }
+  closs_release(&context->allocator, key);
+}
+
+static void keep_class(const closs_context *context) {
+  const unsigned char payload = (unsigned char)context->device_class;
+  char *key = closs_store_exists(context) ? closs_key_class(context) : NULL;
+  if (key) closs_store_put(context, key, &payload, 1);
+  closs_release(&context->allocator, key);
+}
+
+closs_device_class closs_context_class(const closs_context *given) {
+  closs_context *context = (closs_context *)given; /* a context is never a const object */
+  pthread_mutex_lock(&context->mutex);
+  recall_class(context);
   closs_device_class device_class = context->device_class;
-  pthread_mutex_unlock(mutex);
+  pthread_mutex_unlock(&context->mutex);
   return device_class;
 }
 
@@ -117,11 +168,14 @@ closs_status closs_context_probe(closs_context *context, closs_device_class *dev
   closs_device_class found = CLOSS_CLASS_UNKNOWN, wide = CLOSS_CLASS_UNKNOWN;
   if (!context) return closs_fail(error, CLOSS_INVALID_ARGUMENT, "context: NULL, expected a context");
   pthread_mutex_lock(&context->mutex);
+  recall_class(context);
   if (!context->device_class) {
     status = closs_probe_run(context, CLOSS_F32, &found, error);
     if (!status && context->caps.fp64) status = closs_probe_run(context, CLOSS_F64, &wide, error);
-    if (!status) /* the classes grow worse with their number */
+    if (!status) { /* the classes grow worse with their number */
       context->device_class = wide > found ? wide : found;
+      keep_class(context);
+    }
   }
   if (device_class) *device_class = context->device_class;
   pthread_mutex_unlock(&context->mutex);

@@ -18,9 +18,14 @@ struct closs_context {
   char platform_name[128]; /* cut where longer */
   char vendor_name[128];
   char device_name[128];
+  char *identity; /* names and versions of platform, device and driver, in full: lines of a key (program/key.h) */
   pthread_mutex_t mutex; /* guards device_class, and one probe at a time */
   closs_device_class device_class;
   struct closs_programs *programs; /* has a lock of its own */
+  closs_cache cache;               /* the caller's; functions NULL: none */
+  const void *bundle;              /* the caller's, checked; NULL: none */
+  bool general;                    /* every program is a general one: while a bundle is made */
+  struct closs_disk *disk;         /* the disk cache; NULL: none */
 };
 
 /* One line to the caller's log, where there is one. */

@@ -1,5 +1,6 @@
 #include "device/probe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/allocate.h"
@@ -70,14 +71,16 @@ static closs_status write_operands(const closs_context *context, closs_dtype ari
   return CLOSS_OK;
 }
 
-static closs_status make_objects(const closs_context *context, cl_program program, const closs_probe_data *data,
-                                 closs_probe_objects *objects, closs_error *error) {
+static closs_status make_objects(const closs_context *context, const closs_program *program,
+                                 const closs_probe_data *data, closs_probe_objects *objects, closs_error *error) {
   static const cl_mem_flags access[ARRAYS] = {CL_MEM_READ_ONLY, CL_MEM_READ_ONLY, CL_MEM_WRITE_ONLY, CL_MEM_READ_WRITE};
   cl_int code = CL_SUCCESS;
+  char name[CLOSS_PREFIX + 8];
+  (void)snprintf(name, sizeof name, "%sprobe", program->prefix);
   objects->queue = context->cl.CreateCommandQueue(context->context, context->device, 0, &code);
   if (code) return closs_fail_opencl(error, code, "clCreateCommandQueue for the probe");
-  objects->kernel = context->cl.CreateKernel(program, "closs_probe", &code);
-  if (code) return closs_fail_opencl(error, code, "clCreateKernel of closs_probe");
+  objects->kernel = context->cl.CreateKernel(program->handle, name, &code);
+  if (code) return closs_fail_opencl(error, code, "clCreateKernel of %s", name);
   for (cl_uint i = 0; i < ARRAYS; i++) {
     objects->buffer[i] = context->cl.CreateBuffer(context->context, access[i] | CL_MEM_COPY_HOST_PTR, data->size[i],
                                                   data->array[i], &code);
@@ -135,12 +138,12 @@ closs_status closs_probe_run(closs_context *context, closs_dtype arithmetic, clo
   closs_program_spec spec = {.variant = arithmetic == CLOSS_F64 ? CLOSS_CONTIGUOUS_F64 : CLOSS_CONTIGUOUS_F32,
                              .bodies = CLOSS_BODY_PROBE,
                              .flags = CLOSS_ANY};
-  cl_program program = NULL;
-  closs_program_origin origin;
-  closs_status status = closs_program_get(context, &spec, &program, &origin, error);
+  closs_program program;
+  closs_status status = closs_program_get(context, &spec, &program, error);
   if (!status) status = write_operands(context, arithmetic, &data, error);
-  if (!status) status = make_objects(context, program, &data, &objects, error);
+  if (!status) status = make_objects(context, &program, &data, &objects, error);
   if (!status) status = run(context, &objects, &data, error);
+  if (!status) closs_program_keep(context, &spec);
   if (!status) status = judge(context, arithmetic, &data, device_class, error);
   release_objects(context, &objects);
   closs_release(&context->allocator, data.array[0]);

@@ -1,5 +1,6 @@
 #include "device/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/allocate.h"
@@ -12,20 +13,25 @@ static closs_status ask(const closs_context *context, cl_device_info info, const
   return code ? closs_fail_opencl(error, code, "clGetDeviceInfo of %s", name) : CLOSS_OK;
 }
 
-/* A text of the device, which the caller releases. */
-static closs_status ask_text(const closs_context *context, cl_device_info info, const char *name, char **text,
-                             closs_error *error) {
+/* A text of the device or, where `platform` is not NULL, of the platform; the caller releases it. */
+static closs_status ask_text(const closs_context *context, cl_platform_id platform, cl_uint info, const char *name,
+                             char **text, closs_error *error) {
+  const closs_opencl *cl = &context->cl;
+  const char *call = platform ? "clGetPlatformInfo" : "clGetDeviceInfo";
   size_t size = 0;
-  cl_int code = context->cl.GetDeviceInfo(context->device, info, 0, NULL, &size);
-  if (code) return closs_fail_opencl(error, code, "clGetDeviceInfo of %s", name);
+  cl_int code = platform ? cl->GetPlatformInfo(platform, info, 0, NULL, &size)
+                         : cl->GetDeviceInfo(context->device, info, 0, NULL, &size);
+  if (code) return closs_fail_opencl(error, code, "%s of %s", call, name);
   *text = closs_allocate(&context->allocator, size + 1);
   if (!*text) return closs_fail(error, CLOSS_OUT_OF_MEMORY, "%zu bytes for %s", size + 1, name);
-  closs_status status = size ? ask(context, info, name, *text, size, error) : CLOSS_OK;
-  if (status) {
-    closs_release(&context->allocator, *text);
-    *text = NULL;
+  if (size) {
+    code = platform ? cl->GetPlatformInfo(platform, info, size, *text, NULL)
+                    : cl->GetDeviceInfo(context->device, info, size, *text, NULL);
   }
-  return status;
+  if (!code) return CLOSS_OK;
+  closs_release(&context->allocator, *text);
+  *text = NULL;
+  return closs_fail_opencl(error, code, "%s of %s", call, name);
 }
 
 /* Whether a list of words separated by spaces holds a word. */
@@ -43,39 +49,58 @@ static void copy_name(char *name, size_t size, const char *text) {
   name[length] = '\0';
 }
 
-/* A text of the device, cut to what fits. */
-static closs_status ask_name(const closs_context *context, cl_device_info info, const char *name, char *to, size_t size,
-                             closs_error *error) {
-  char *text = NULL;
-  closs_status status = ask_text(context, info, name, &text, error);
-  if (!status) copy_name(to, size, text);
-  closs_release(&context->allocator, text);
-  return status;
+/* All that a kept program depends on beside closs: a line each. */
+static closs_status join_identity(closs_context *context, char *const *texts, size_t count, const char *const *names,
+                                  closs_error *error) {
+  size_t length = 64;
+  for (size_t i = 0; i < count; i++)
+    length += strlen(names[i]) + strlen(texts[i]) + 2;
+  context->identity = closs_allocate(&context->allocator, length);
+  if (!context->identity) return closs_fail(error, CLOSS_OUT_OF_MEMORY, "%zu bytes for the device's names", length);
+  char *at = context->identity;
+  for (size_t i = 0; i < count; i++) {
+    for (char *c = texts[i]; *c; c++) /* a line stays one */
+      *c = *c == '\n' ? ' ' : *c;
+    at += sprintf(at, "%s %s\n", names[i], texts[i]);
+  }
+  sprintf(at, "host pointer bits %zu\n", 8 * sizeof(void *));
+  return CLOSS_OK;
 }
 
 static closs_status ask_names(closs_context *context, closs_error *error) {
-  char *text = NULL;
-  size_t size = 0;
+#define TEXT(of_platform, info, line)                                                                                  \
+  { of_platform, info, #info, line }
+  static const struct {
+    bool of_platform;
+    cl_uint info;
+    const char *name, *line;
+  } questions[] = {
+      TEXT(true, CL_PLATFORM_NAME, "platform"),
+      TEXT(false, CL_DEVICE_NAME, "device"),
+      TEXT(false, CL_DEVICE_VENDOR, "vendor"),
+      TEXT(true, CL_PLATFORM_VERSION, "platform version"),
+      TEXT(false, CL_DEVICE_VERSION, "device version"),
+      TEXT(false, CL_DRIVER_VERSION, "driver version"),
+  };
+#undef TEXT
+  enum { QUESTIONS = sizeof questions / sizeof questions[0] };
+  char *texts[QUESTIONS] = {NULL};
+  const char *lines[QUESTIONS];
   cl_platform_id platform = NULL;
-  closs_status status =
-      ask_name(context, CL_DEVICE_NAME, "CL_DEVICE_NAME", context->device_name, sizeof context->device_name, error);
-  if (!status)
-    status = ask_name(context, CL_DEVICE_VENDOR, "CL_DEVICE_VENDOR", context->vendor_name, sizeof context->vendor_name,
-                      error);
-  if (status) return status;
-  status = ask(context, CL_DEVICE_PLATFORM, "CL_DEVICE_PLATFORM", &platform, sizeof platform, error);
-  if (status) return status;
-  cl_int code = context->cl.GetPlatformInfo(platform, CL_PLATFORM_NAME, 0, NULL, &size);
-  if (!code) {
-    text = closs_allocate(&context->allocator, size + 1);
-    if (!text) return closs_fail(error, CLOSS_OUT_OF_MEMORY, "%zu bytes for the platform's name", size + 1);
-    code = context->cl.GetPlatformInfo(platform, CL_PLATFORM_NAME, size, text, NULL);
+  closs_status status = ask(context, CL_DEVICE_PLATFORM, "CL_DEVICE_PLATFORM", &platform, sizeof platform, error);
+  for (size_t i = 0; i < QUESTIONS && !status; i++) {
+    lines[i] = questions[i].line;
+    status = ask_text(context, questions[i].of_platform ? platform : NULL, questions[i].info, questions[i].name,
+                      &texts[i], error);
   }
-  if (code)
-    status = closs_fail_opencl(error, code, "clGetPlatformInfo of CL_PLATFORM_NAME");
-  else
-    copy_name(context->platform_name, sizeof context->platform_name, text);
-  closs_release(&context->allocator, text);
+  if (!status) {
+    copy_name(context->platform_name, sizeof context->platform_name, texts[0]);
+    copy_name(context->device_name, sizeof context->device_name, texts[1]);
+    copy_name(context->vendor_name, sizeof context->vendor_name, texts[2]);
+    status = join_identity(context, texts, QUESTIONS, lines, error);
+  }
+  for (size_t i = 0; i < QUESTIONS; i++)
+    closs_release(&context->allocator, texts[i]);
   return status;
 }
 
@@ -83,8 +108,8 @@ static closs_status ask_names(closs_context *context, closs_error *error) {
 static closs_status ask_types(closs_context *context, closs_error *error) {
   char *profile = NULL, *extensions = NULL;
   cl_device_fp_config config = 0;
-  closs_status status = ask_text(context, CL_DEVICE_PROFILE, "CL_DEVICE_PROFILE", &profile, error);
-  if (!status) status = ask_text(context, CL_DEVICE_EXTENSIONS, "CL_DEVICE_EXTENSIONS", &extensions, error);
+  closs_status status = ask_text(context, NULL, CL_DEVICE_PROFILE, "CL_DEVICE_PROFILE", &profile, error);
+  if (!status) status = ask_text(context, NULL, CL_DEVICE_EXTENSIONS, "CL_DEVICE_EXTENSIONS", &extensions, error);
   if (!status) {
     /* Before OpenCL 1.2 the question was the extension's, so an error is the answer "no". */
     if (context->cl.GetDeviceInfo(context->device, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof config, &config, NULL))

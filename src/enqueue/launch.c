@@ -200,8 +200,8 @@ closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *st
   if (b.code != CL_SUCCESS) {
     return closs_fail_opencl(error, b.code, "clSetKernelArg of argument %u", (unsigned)b.failed);
   }
-  const size_t local = step->local;
-  const size_t global = groups * local;
+  const size_t local = b.kernel->single ? 1 : step->local;
+  const size_t global = b.kernel->single ? 1 : groups * local;
   cl_int code = plan->context->cl.EnqueueNDRangeKernel(queue, b.kernel->handle, 1, NULL, &global, &local, wait_count,
                                                        wait, event);
   return code == CL_SUCCESS

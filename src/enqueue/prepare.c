@@ -1,5 +1,7 @@
 #include "enqueue/prepare.h"
 
+#include <stdio.h>
+
 #include "base/allocate.h"
 #include "base/error.h"
 #include "enqueue/launch.h"
@@ -44,34 +46,32 @@ static closs_status make_layouts(closs_plan *plan, closs_error *error) {
   return CLOSS_OK;
 }
 
-static const char *kernel_name(enum closs_body body) {
-  switch (body) {
-  case CLOSS_BODY_PASS:
-    return "closs_pass";
-  case CLOSS_BODY_COLUMNS:
-    return "closs_columns";
-  case CLOSS_BODY_MERGE:
-    return "closs_merge";
-  default:
-    return "closs_extend";
-  }
+/* The kernel of a body in a program: its name. */
+static void kernel_name(const closs_program *program, enum closs_body body, char name[CLOSS_PREFIX + 16]) {
+  const char *stem = body == CLOSS_BODY_PASS      ? "pass"
+                     : body == CLOSS_BODY_COLUMNS ? "columns"
+                     : body == CLOSS_BODY_MERGE   ? "merge"
+                                                  : "extend";
+  snprintf(name, CLOSS_PREFIX + 16, "%s%s", program->prefix, stem);
 }
 
 static closs_status make_kernels(closs_plan *plan, closs_error *error) {
-  cl_program programs[CLOSS_MAX_PROGRAMS] = {NULL};
+  closs_program programs[CLOSS_MAX_PROGRAMS];
   closs_status status = CLOSS_OK;
   for (uint32_t i = 0; i < CLOSS_MAX_PROGRAMS && status == CLOSS_OK; i++) {
     if (plan->layout.programs[i].bodies != 0) {
-      closs_program_origin origin = CLOSS_PROGRAM_NONE;
-      status = closs_program_get(plan->context, &plan->layout.programs[i], &programs[i], &origin, error);
+      status = closs_program_get(plan->context, &plan->layout.programs[i], &programs[i], error);
       /* Of two programs, the one that took longer to get. */
-      plan->origin = plan->origin == CLOSS_PROGRAM_COMPILED ? plan->origin : origin;
+      plan->origin = plan->origin == CLOSS_PROGRAM_COMPILED ? plan->origin : programs[i].origin;
     }
   }
   for (uint32_t i = 0; i < plan->layout.step_count && status == CLOSS_OK; i++) {
-    const char *name = kernel_name(plan->layout.steps[i].body);
+    const closs_program *program = &programs[plan->layout.steps[i].program];
+    char name[CLOSS_PREFIX + 16];
     cl_int code = CL_SUCCESS;
-    plan->kernels[i].handle = plan->context->cl.CreateKernel(programs[plan->layout.steps[i].program], name, &code);
+    kernel_name(program, plan->layout.steps[i].body, name);
+    plan->kernels[i].single = program->single;
+    plan->kernels[i].handle = plan->context->cl.CreateKernel(program->handle, name, &code);
     if (code != CL_SUCCESS) {
       plan->kernels[i].handle = NULL;
       status = closs_fail_opencl(error, code, "clCreateKernel of %s", name);
@@ -163,6 +163,11 @@ closs_status closs_prepare(closs_plan *plan, closs_error *error) {
     }
     status = status == CLOSS_OK ? make_layouts(plan, error) : status;
     status = status == CLOSS_OK ? make_ready(plan, error) : status;
+    for (uint32_t i = 0; i < CLOSS_MAX_PROGRAMS && status == CLOSS_OK; i++) {
+      if (plan->layout.programs[i].bodies != 0) {
+        closs_program_keep(plan->context, &plan->layout.programs[i]);
+      }
+    }
   }
   if (status != CLOSS_OK) {
     closs_unprepare(plan);

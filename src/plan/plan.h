@@ -11,6 +11,7 @@
 /* A kernel object of one step, and the arguments that it holds: only those that change are set again. */
 typedef struct closs_kernel {
   cl_kernel handle;
+  bool single; /* one work-item does all of a launch */
   struct {
     unsigned char size; /* 0: not set yet */
     unsigned char bytes[8];

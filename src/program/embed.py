@@ -1,4 +1,5 @@
 """Writes the kernel sources as C arrays: embed.py OUTPUT.c DEPFILE CL_FOLDER. Run by meson."""
+import hashlib
 import pathlib
 import sys
 
@@ -14,8 +15,9 @@ with open(output, "w", encoding="ascii", newline="\n") as out:
         out.write("};\n\n")
     out.write("const closs_source_file closs_source_files[] = {\n")
     for number, path in enumerate(files):
-        out.write(f'  {{"{path.relative_to(folder).as_posix()}", text_{number}}},\n')
-    out.write("  {0, 0},\n};\n")
+        digest = ", ".join(str(byte) for byte in hashlib.sha256(path.read_bytes()).digest())
+        out.write(f'  {{"{path.relative_to(folder).as_posix()}", text_{number}, {{{digest}}}}},\n')
+    out.write("  {0, 0, {0}},\n};\n")
 # A new loss is a new file: the folders count as inputs too.
 inputs = [str(p) for p in files] + [str(p) for p in {folder, *(f.parent for f in files)}]
 pathlib.Path(depfile).write_text(f"{output}: {' '.join(inputs)}\n", encoding="utf-8")

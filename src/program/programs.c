@@ -3,18 +3,31 @@
 #include "base/allocate.h"
 #include "base/error.h"
 #include "device/context.h"
+#include "program/binary.h"
+#include "program/bundle.h"
+#include "program/key.h"
 #include "program/source.h"
+#include "program/store.h"
 
 typedef struct entry {
   struct entry *next;
   closs_program_spec spec;
-  cl_program program; /* NULL: a thread is compiling it */
+  closs_program program; /* no handle: a thread is getting it */
+  bool unkept;           /* compiled here, and not yet handed to the caches */
 } entry;
+
+/* A payload of the bundle that was loaded. Several programs may be in one image, and a device may hold but one. */
+typedef struct image {
+  struct image *next;
+  const unsigned char *payload;
+  cl_program handle;
+} image;
 
 struct closs_programs {
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* an entry was finished or taken out */
   entry *first;
+  image *images;
 };
 
 closs_status closs_programs_create(closs_context *context, closs_programs **programs, closs_error *error) {
@@ -36,7 +49,14 @@ void closs_programs_destroy(closs_context *context, closs_programs *programs) {
   }
   for (entry *at = programs->first, *next; at != NULL; at = next) {
     next = at->next;
-    context->cl.ReleaseProgram(at->program);
+    if (at->program.origin != CLOSS_PROGRAM_BUNDLE) { /* else it is an image's */
+      context->cl.ReleaseProgram(at->program.handle);
+    }
+    closs_release(&context->allocator, at);
+  }
+  for (image *at = programs->images, *next; at != NULL; at = next) {
+    next = at->next;
+    context->cl.ReleaseProgram(at->handle);
     closs_release(&context->allocator, at);
   }
   pthread_cond_destroy(&programs->changed);
@@ -61,18 +81,38 @@ static void log_build(closs_context *context, cl_program program, const char *op
   closs_release(&context->allocator, text);
 }
 
+static closs_status no_compiler(const closs_context *context, const closs_program_spec *spec, closs_error *error) {
+  char variant[128];
+  closs_key_variant(spec, variant, sizeof variant);
+  return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and %s for %s", context->device_name,
+                    context->bundle != NULL ? "the bundle no program of this version of closs and driver"
+                                            : "no bundle with a program was given",
+                    variant);
+}
+
+/* What a driver says when it does not compile is the program's failure, all else OpenCL's. */
+static closs_status compile_failed(cl_int code, const char *call, const char *options, closs_error *error) {
+  closs_status status = closs_fail_opencl(error, code, "%s with %s", call, options);
+  if (code != CL_BUILD_PROGRAM_FAILURE && code != CL_COMPILER_NOT_AVAILABLE) {
+    return status;
+  }
+  if (error != NULL) {
+    error->status = CLOSS_COMPILE_FAILED;
+  }
+  return CLOSS_COMPILE_FAILED;
+}
+
 static closs_status compile(closs_context *context, const closs_program_spec *spec, cl_program *program,
                             closs_error *error) {
   if (!context->caps.compiler) {
-    return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and its program is needed",
-                      context->device_name);
+    return no_compiler(context, spec, error);
   }
   closs_source source;
   closs_source_make(spec, context->caps.fp64, &source);
   cl_int code = CL_SUCCESS;
   cl_program made = context->cl.CreateProgramWithSource(context->context, source.count, source.parts, NULL, &code);
   if (made == NULL || code != CL_SUCCESS) {
-    return closs_fail_opencl(error, code, "clCreateProgramWithSource");
+    return compile_failed(code, "clCreateProgramWithSource", source.options, error);
   }
   closs_log(context, CLOSS_LOG_INFO, "compiling %s for %s: %s", closs_variant_at(spec->variant)->name,
             context->device_name, source.options);
@@ -80,17 +120,103 @@ static closs_status compile(closs_context *context, const closs_program_spec *sp
   if (code != CL_SUCCESS) {
     log_build(context, made, source.options);
     context->cl.ReleaseProgram(made);
-    closs_status status = closs_fail_opencl(error, code, "clBuildProgram with %s", source.options);
-    if (code != CL_BUILD_PROGRAM_FAILURE && code != CL_COMPILER_NOT_AVAILABLE) {
-      return status;
-    }
-    if (error != NULL) {
-      error->status = CLOSS_COMPILE_FAILED;
-    }
-    return CLOSS_COMPILE_FAILED;
+    return compile_failed(code, "clBuildProgram", source.options, error);
   }
   *program = made;
   return CLOSS_OK;
+}
+
+/* ---- from bundle and caches ---- */
+
+closs_program_spec closs_program_general(const closs_program_spec *spec) {
+  closs_program_spec general = *spec;
+  general.flags = CLOSS_ANY;
+  if (!(spec->bodies & CLOSS_BODY_PROBE)) {
+    /* Sums by columns are of strided access and schedule lanes always. */
+    bool columns = !closs_variant_at(spec->variant)->contiguous && spec->group == 0;
+    general.bodies = CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND | (columns ? CLOSS_BODY_COLUMNS : 0);
+  }
+  return general;
+}
+
+/* The loaded program of a payload; NULL where the driver refuses it. One thread at a time. */
+static cl_program load_image(closs_context *context, const closs_bundle_row *row, const char *options) {
+  closs_programs *programs = context->programs;
+  pthread_mutex_lock(&programs->mutex);
+  image *at = programs->images;
+  while (at != NULL && at->payload != row->payload) {
+    at = at->next;
+  }
+  if (at == NULL && (at = closs_allocate(&context->allocator, sizeof *at)) != NULL) {
+    at->payload = row->payload;
+    at->handle = closs_binary_load(context, row->payload, row->payload_size, options);
+    at->next = programs->images;
+    if (at->handle != NULL) {
+      programs->images = at;
+    } else {
+      closs_release(&context->allocator, at);
+      at = NULL;
+    }
+  }
+  cl_program handle = at != NULL ? at->handle : NULL;
+  pthread_mutex_unlock(&programs->mutex);
+  return handle;
+}
+
+/* A program from the bundle, where that has it. */
+static void take_bundled(closs_context *context, const closs_program_spec *spec, closs_program *program) {
+  const closs_program_spec general = closs_program_general(spec);
+  char *key = context->bundle != NULL ? closs_key_program(context, &general) : NULL;
+  closs_bundle_row row;
+  bool damaged = false;
+  if (key == NULL) {
+    return;
+  }
+  if (closs_bundle_find(context->bundle, key, &row, &damaged) && row.prefix_size < sizeof program->prefix) {
+    closs_source source;
+    closs_source_make(&general, context->caps.fp64, &source);
+    program->handle = load_image(context, &row, row.flags & CLOSS_BUNDLE_IMAGE ? "" : source.options);
+    memcpy(program->prefix, row.prefix, row.prefix_size);
+    program->prefix[row.prefix_size] = '\0';
+    program->single = (row.flags & CLOSS_BUNDLE_SINGLE) != 0;
+    program->origin = CLOSS_PROGRAM_BUNDLE;
+  } else {
+    char variant[128];
+    closs_key_variant(&general, variant, sizeof variant);
+    closs_log(context, CLOSS_LOG_WARNING, "the bundle's program for %s is %s", variant,
+              damaged ? "damaged" : "not there, or of another closs, device or driver");
+  }
+  closs_release(&context->allocator, key);
+}
+
+/* A program from the caches; NULL: none, or none that the driver takes. */
+static cl_program take_kept(closs_context *context, const closs_program_spec *spec) {
+  closs_kept kept;
+  cl_program program = NULL;
+  char *key = closs_store_exists(context) ? closs_key_program(context, spec) : NULL;
+  if (key != NULL && closs_store_get(context, key, &kept)) {
+    closs_source source;
+    closs_source_make(spec, context->caps.fp64, &source);
+    program = closs_binary_load(context, kept.payload, kept.size, source.options);
+    closs_release(&context->allocator, kept.bytes);
+  }
+  closs_release(&context->allocator, key);
+  return program;
+}
+
+static closs_status make(closs_context *context, const closs_program_spec *spec, closs_program *program,
+                         closs_error *error) {
+  take_bundled(context, spec, program);
+  if (program->handle != NULL) {
+    return CLOSS_OK;
+  }
+  *program = (closs_program){.prefix = "closs_", .origin = CLOSS_PROGRAM_CACHED};
+  program->handle = take_kept(context, spec);
+  if (program->handle != NULL) {
+    return CLOSS_OK;
+  }
+  program->origin = CLOSS_PROGRAM_COMPILED;
+  return compile(context, spec, &program->handle, error);
 }
 
 static void take_out(closs_programs *programs, const entry *gone) {
@@ -107,7 +233,7 @@ static entry *find(closs_programs *programs, const closs_program_spec *spec) {
   while (at != NULL) {
     if (memcmp(&at->spec, spec, sizeof *spec) != 0) {
       at = at->next;
-    } else if (at->program != NULL) {
+    } else if (at->program.handle != NULL) {
       return at;
     } else {
       pthread_cond_wait(&programs->changed, &programs->mutex);
@@ -117,41 +243,69 @@ static entry *find(closs_programs *programs, const closs_program_spec *spec) {
   return NULL;
 }
 
-closs_status closs_program_get(closs_context *context, const closs_program_spec *spec, cl_program *program,
-                               closs_program_origin *origin, closs_error *error) {
+/* Gets the program of a new entry, without the mutex, and finishes the entry or takes it out. */
+static closs_status fill(closs_context *context, entry *fresh, closs_program *program, closs_error *error) {
   closs_programs *programs = context->programs;
-  *program = NULL;
+  closs_status status = make(context, &fresh->spec, program, error);
   pthread_mutex_lock(&programs->mutex);
-  entry *found = find(programs, spec);
-  if (found == NULL) {
-    found = closs_allocate(&context->allocator, sizeof *found);
-    if (found == NULL) {
-      pthread_mutex_unlock(&programs->mutex);
-      return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for a program's entry (%zu bytes)", sizeof *found);
-    }
-    found->spec = *spec;
-    found->program = NULL;
-    found->next = programs->first;
-    programs->first = found;
-    pthread_mutex_unlock(&programs->mutex);
-
-    cl_program made = NULL;
-    closs_status status = compile(context, spec, &made, error);
-
-    pthread_mutex_lock(&programs->mutex);
-    found->program = made;
-    if (status != CLOSS_OK) {
-      take_out(programs, found);
-      closs_release(&context->allocator, found);
-    }
-    pthread_cond_broadcast(&programs->changed);
-    pthread_mutex_unlock(&programs->mutex);
-    *program = made;
-    *origin = CLOSS_PROGRAM_COMPILED;
-    return status;
+  fresh->program = *program;
+  fresh->unkept = program->origin == CLOSS_PROGRAM_COMPILED;
+  if (status != CLOSS_OK) {
+    take_out(programs, fresh);
+    closs_release(&context->allocator, fresh);
+    memset(program, 0, sizeof *program);
   }
-  *program = found->program;
-  *origin = CLOSS_PROGRAM_CACHED;
+  pthread_cond_broadcast(&programs->changed);
   pthread_mutex_unlock(&programs->mutex);
-  return CLOSS_OK;
+  return status;
+}
+
+closs_status closs_program_get(closs_context *context, const closs_program_spec *wanted, closs_program *program,
+                               closs_error *error) {
+  closs_programs *programs = context->programs;
+  const closs_program_spec spec = context->general ? closs_program_general(wanted) : *wanted;
+  memset(program, 0, sizeof *program);
+  pthread_mutex_lock(&programs->mutex);
+  entry *found = find(programs, &spec);
+  if (found != NULL) {
+    *program = found->program;
+    program->origin =
+        program->origin == CLOSS_PROGRAM_COMPILED ? CLOSS_PROGRAM_CACHED : program->origin; /* from memory */
+    pthread_mutex_unlock(&programs->mutex);
+    return CLOSS_OK;
+  }
+  found = closs_allocate(&context->allocator, sizeof *found);
+  if (found == NULL) {
+    pthread_mutex_unlock(&programs->mutex);
+    return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for a program's entry (%zu bytes)", sizeof *found);
+  }
+  found->spec = spec;
+  found->next = programs->first;
+  programs->first = found;
+  pthread_mutex_unlock(&programs->mutex);
+  return fill(context, found, program, error);
+}
+
+void closs_program_keep(closs_context *context, const closs_program_spec *spec) {
+  closs_programs *programs = context->programs;
+  cl_program program = NULL;
+  size_t size = 0;
+  if (!closs_store_exists(context)) {
+    return;
+  }
+  pthread_mutex_lock(&programs->mutex);
+  for (entry *at = programs->first; at != NULL; at = at->next) {
+    if (memcmp(&at->spec, spec, sizeof *spec) == 0 && at->unkept) {
+      program = at->program.handle;
+      at->unkept = false;
+    }
+  }
+  pthread_mutex_unlock(&programs->mutex);
+  char *key = program != NULL ? closs_key_program(context, spec) : NULL;
+  unsigned char *binary = key != NULL ? closs_binary_take(context, program, &size) : NULL;
+  if (binary != NULL) {
+    closs_store_put(context, key, binary, size);
+  }
+  closs_release(&context->allocator, binary);
+  closs_release(&context->allocator, key);
 }

@@ -37,15 +37,37 @@ typedef struct closs_program_spec {
 
 typedef struct closs_programs closs_programs;
 
+/* Room for what the names of a program's kernels begin with. */
+#define CLOSS_PREFIX 96
+
+typedef struct closs_program {
+  cl_program handle; /* the context's */
+  closs_program_origin origin;
+  char prefix[CLOSS_PREFIX]; /* of its kernels' names: "closs_", but in images of several programs */
+  bool single;               /* its kernels do all work with one work-item */
+} closs_program;
+
+/*
+ * The program that can stand for a spec's: the same variant and schedule, but with every kernel that may be needed, and
+ * what is wanted told at run time. Bundles hold these, since they are few.
+ */
+closs_program_spec closs_program_general(const closs_program_spec *spec);
+
 /* The context's table of programs, empty. */
 closs_status closs_programs_create(closs_context *context, closs_programs **programs, closs_error *error);
 void closs_programs_destroy(closs_context *context, closs_programs *programs);
 
 /*
- * The program for a spec: from memory, or compiled from source. Two threads that want one program compile it once.
- * The program stays the context's.
+ * The program for a spec: from memory, the bundle (then the general one), the caches, or compiled from source. Two
+ * threads that want one program compile it once. `program` is zeroed on failure.
  */
-closs_status closs_program_get(closs_context *context, const closs_program_spec *spec, cl_program *program,
-                               closs_program_origin *origin, closs_error *error);
+closs_status closs_program_get(closs_context *context, const closs_program_spec *spec, closs_program *program,
+                               closs_error *error);
+
+/*
+ * Hands a program that was compiled here to the caches, once. To be called after a first launch: some drivers make
+ * machine code then, and a binary taken before has none. What fails is logged.
+ */
+void closs_program_keep(closs_context *context, const closs_program_spec *spec);
 
 #endif

@@ -21,6 +21,7 @@ const closs_variant_info *closs_variant_at(closs_variant variant) {
 static void add_part(closs_source *source, const char *name) {
   for (const closs_source_file *file = closs_source_files; file->name != NULL; file++) {
     if (strcmp(file->name, name) == 0) {
+      source->files[source->count] = file;
       source->parts[source->count++] = file->text;
       return;
     }

@@ -11,6 +11,7 @@
 typedef struct closs_source_file {
   const char *name;
   const char *text;
+  unsigned char sha256[32]; /* of the text */
 } closs_source_file;
 
 extern const closs_source_file closs_source_files[];
@@ -32,7 +33,8 @@ const closs_variant_info *closs_variant_at(closs_variant variant);
 
 /* Everything that a compiler gets. The texts are constants; the program is their concatenation. */
 typedef struct closs_source {
-  const char *parts[CLOSS_SOURCE_PARTS];
+  const closs_source_file *files[CLOSS_SOURCE_PARTS];
+  const char *parts[CLOSS_SOURCE_PARTS]; /* their texts */
   uint32_t count;
   char options[CLOSS_OPTIONS_LENGTH];
 } closs_source;

@@ -19,6 +19,8 @@ int run_start(void **state) {
   setenv("DATA", TEST_DATA, 1);
   unsetenv("CLOSS_DEVICE");
   unsetenv("CLOSS_BUNDLE");
+  unsetenv("CLOSS_CACHE_DIR");
+  setenv("CLOSS_CACHE", "0", 1); /* but for tests of the cache, neither used nor spoilt */
   return mkdtemp(folder) == NULL || chdir(folder) != 0;
 }
 

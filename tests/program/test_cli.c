@@ -17,7 +17,7 @@ static void about_itself(void **state) {
   snprintf(expected, sizeof expected, "closs %s\n", closs_version());
   assert_run("closs --version", 0, expected);
   assert_json("closs --version --json", "{\"version\": \"" CLOSS_VERSION "\"}");
-  static const char *const helps[] = {"", "devices ", "losses ", "loss ", "check ", "bench "};
+  static const char *const helps[] = {"", "devices ", "losses ", "loss ", "check ", "bench ", "pack ", "cache "};
   for (size_t i = 0; i < sizeof helps / sizeof helps[0]; i++) {
     char command[64];
     snprintf(command, sizeof command, "closs %s--help", helps[i]);
@@ -25,8 +25,8 @@ static void about_itself(void **state) {
     assert_int_equal(strncmp(run_out, "usage: closs ", 13), 0);
     assert_string_equal(run_err, "");
   }
-  assert_error("closs", 2, "no command; expected devices, losses, loss, check or bench");
-  assert_error("closs nothing", 2, "nothing: unknown command; expected devices, losses, loss, check or bench");
+  assert_error("closs", 2, "no command; expected devices, losses, loss, check, bench, pack or cache");
+  assert_error("closs nothing", 2, "nothing: unknown command; expected devices, losses, loss, check, bench, pack or cache");
   assert_error("closs losses x", 2, "closs losses: unexpected 'x'");
   assert_error("closs devices x", 2, "closs devices: unexpected 'x'");
   assert_error("closs check x", 2, "closs check: unexpected 'x'");
@@ -335,8 +335,8 @@ static void options_without_effect(void **state) {
 
 static void later_versions(void **state) {
   (void)state;
-  assert_error("CLOSS_BUNDLE=x closs loss l1 1 2", 2, "$CLOSS_BUNDLE: 'x': bundles come in a later version");
-  assert_error("CLOSS_BUNDLE=x closs check", 2, "$CLOSS_BUNDLE: 'x': bundles come in a later version");
+  assert_error("CLOSS_BUNDLE=x closs loss l1 1 2", 2, "$CLOSS_BUNDLE: 'x' cannot be read: No such file or directory");
+  assert_error("echo no > x; CLOSS_BUNDLE=x closs check", 2, "$CLOSS_BUNDLE: 'x': 3 bytes that are no bundle of closs");
   assert_run("CLOSS_BUNDLE= closs loss l1 1 2", 0, "1\n");
 }
 
@@ -348,8 +348,7 @@ static void errors_as_json(void **state) {
   assert_run("closs loss l1 1 2 --json --none", 2, "");
   assert_string_equal(run_err, "{\"error\": \"--none: unknown option; see closs --help\", \"status\": 2}\n");
   assert_run("closs --json nothing", 2, "");
-  assert_string_equal(
-      run_err, "{\"error\": \"nothing: unknown command; expected devices, losses, loss, check or bench\", \"status\": 2}\n");
+  assert_string_equal(run_err, "{\"error\": \"nothing: unknown command; expected devices, losses, loss, check, bench, pack or cache\", \"status\": 2}\n");
   assert_run("closs loss l1 1 2 --json > /dev/full", 1, "");
   assert_string_equal(run_err,
                       "{\"error\": \"standard output: cannot be written: No space left on device\", \"status\": 1}\n");

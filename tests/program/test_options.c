@@ -100,7 +100,7 @@ static void repeats(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  assert_refused("nothing", "nothing: unknown command; expected devices, losses, loss, check or bench");
+  assert_refused("nothing", "nothing: unknown command; expected devices, losses, loss, check, bench, pack or cache");
   assert_refused("loss --none", "--none: unknown option");
   assert_refused("loss --red sum", "--red: unknown option");
   assert_refused("loss -x", "-x: unknown option");

@@ -52,6 +52,7 @@ STATUS(GetContextInfo, (cl_context a, cl_context_info b, size_t c, void *d, size
 STATUS(GetCommandQueueInfo, (cl_command_queue a, cl_command_queue_info b, size_t c, void *d, size_t *e),
        (a, b, c, d, e))
 STATUS(GetMemObjectInfo, (cl_mem a, cl_mem_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
+STATUS(GetProgramInfo, (cl_program a, cl_program_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
 STATUS(GetProgramBuildInfo, (cl_program a, cl_device_id b, cl_program_build_info c, size_t d, void *e, size_t *f),
        (a, b, c, d, e, f))
 STATUS(RetainContext, (cl_context a), (a))
@@ -67,6 +68,10 @@ OBJECT(CreateCommandQueue, cl_command_queue,
 OBJECT(CreateBuffer, cl_mem, (cl_context a, cl_mem_flags b, size_t c, void *d, cl_int *code), (a, b, c, d, code))
 OBJECT(CreateProgramWithSource, cl_program, (cl_context a, cl_uint b, const char **c, const size_t *d, cl_int *code),
        (a, b, c, d, code))
+OBJECT(CreateProgramWithBinary, cl_program,
+       (cl_context a, cl_uint b, const cl_device_id *c, const size_t *d, const unsigned char **e, cl_int *f,
+        cl_int *code),
+       (a, b, c, d, e, f, code))
 OBJECT(CreateKernel, cl_kernel, (cl_program a, const char *b, cl_int *code), (a, b, code))
 COMMAND(EnqueueNDRangeKernel,
         (cl_command_queue a, cl_kernel b, cl_uint c, const size_t *d, const size_t *e, const size_t *f, cl_uint g,
@@ -124,7 +129,8 @@ void test_calls_balance(const test_calls *c, unsigned events) {
   assert_int_equal(c->made[TEST_CALL_RetainDevice], c->made[TEST_CALL_ReleaseDevice]);
   assert_int_equal(c->made[TEST_CALL_CreateCommandQueue], c->made[TEST_CALL_ReleaseCommandQueue]);
   assert_int_equal(c->made[TEST_CALL_CreateBuffer], c->made[TEST_CALL_ReleaseMemObject]);
-  assert_int_equal(c->made[TEST_CALL_CreateProgramWithSource], c->made[TEST_CALL_ReleaseProgram]);
+  assert_int_equal(c->made[TEST_CALL_CreateProgramWithSource] + c->made[TEST_CALL_CreateProgramWithBinary],
+                   c->made[TEST_CALL_ReleaseProgram]);
   assert_int_equal(c->made[TEST_CALL_CreateKernel], c->made[TEST_CALL_ReleaseKernel]);
   assert_int_equal(c->made[TEST_CALL_EnqueueMapBuffer], c->made[TEST_CALL_EnqueueUnmapMemObject]);
   assert_int_equal(c->events, c->made[TEST_CALL_ReleaseEvent] + events);

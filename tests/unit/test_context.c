@@ -36,6 +36,7 @@ static cl_int answer(const void *value, size_t bytes, size_t size, void *place, 
 static cl_int CL_API_CALL get_platform_info(cl_platform_id platform, cl_platform_info info, size_t size, void *place,
                                             size_t *needed) {
   assert_ptr_equal(platform, &platform_object);
+  if (info == CL_PLATFORM_VERSION) return answer("OpenCL 9", sizeof "OpenCL 9", size, place, needed);
   assert_int_equal(info, CL_PLATFORM_NAME);
   return answer("Made Up", sizeof "Made Up", size, place, needed);
 }
@@ -72,6 +73,10 @@ static cl_int CL_API_CALL get_device_info(cl_device_id asked, cl_device_info inf
     return answer(fake.name, strlen(fake.name) + 1, size, place, needed);
   case CL_DEVICE_VENDOR:
     return answer("Maker", sizeof "Maker", size, place, needed);
+  case CL_DEVICE_VERSION:
+    return answer("OpenCL 1.2 x", sizeof "OpenCL 1.2 x", size, place, needed);
+  case CL_DRIVER_VERSION:
+    return answer("7\n7", sizeof "7\n7", size, place, needed);
   case CL_DEVICE_PROFILE:
     return answer(fake.profile, strlen(fake.profile) + 1, size, place, needed);
   case CL_DEVICE_EXTENSIONS:
@@ -189,6 +194,12 @@ static void capabilities(void **state) {
   closs_context *context = created();
   assert_string_equal(context->platform_name, "Made Up");
   assert_string_equal(context->device_name, "Device");
+  char identity[256]; /* a line of a key stays a line */
+  (void)snprintf(identity, sizeof identity,
+                 "platform Made Up\ndevice Device\nvendor Maker\nplatform version OpenCL 9\ndevice version OpenCL 1.2 x\n"
+                 "driver version 7 7\nhost pointer bits %zu\n",
+                 8 * sizeof(void *));
+  assert_string_equal(context->identity, identity);
   const closs_caps *caps = &context->caps;
   assert_string_equal(caps->vendor, "Maker");
   assert_string_equal(caps->platform, "Made Up");
@@ -263,6 +274,13 @@ static void long_names(void **state) {
   closs_context_destroy(context);
 }
 
+static size_t cache_get(void *user, const char *key, void *data, size_t capacity) {
+  (void)user;
+  (void)key;
+  (void)data;
+  return capacity;
+}
+
 static void wrong_arguments(void **state) {
   (void)state;
   char text[128];
@@ -278,6 +296,9 @@ static void wrong_arguments(void **state) {
   options = usual();
   options.allocator.allocate = NULL;
   refused(opencl_context, device, &options, "allocator: allocate is NULL; expected both functions or neither");
+  options = usual();
+  options.cache.get = cache_get;
+  refused(opencl_context, device, &options, "cache: set is NULL; expected both functions or neither");
   options = usual();
   options.size++;
   (void)snprintf(text, sizeof text, "options: size is %zu, expected %zu; start from CLOSS_CONTEXT_OPTIONS_INIT",

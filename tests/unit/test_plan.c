@@ -338,6 +338,65 @@ static void sources(void **state) {
   }
 }
 
+/* Devices without: each is planned, within what the device has. */
+static void devices_without(void **state) {
+  (void)state;
+  const uint64_t terms = 100000;
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+  closs_caps caps = cpu();
+  closs_error error;
+  closs_layout layout;
+  caps.compiler = false; /* planning needs none, nor 64-bit numbers, f16 in hardware or a large memory */
+  caps.fp64 = caps.int64 = false;
+  caps.address_bits = 32;
+  caps.global_memory = 1 << 20;
+  caps.max_allocation = 1 << 18;
+  caps.max_work_group = 1;
+  caps.max_arguments = 256;
+  for (closs_dtype dtype = CLOSS_F16; dtype <= CLOSS_F32; dtype++) {
+    options.input.dtype = options.target.dtype = dtype;
+    layout = planned(&options, &caps);
+    for (uint32_t i = 0; i < layout.step_count; i++)
+      assert_int_equal(layout.steps[i].local, 1);
+    assert_true(layout.workspace < 1 << 16);
+  }
+  caps.type = CLOSS_DEVICE_GPU; /* a work-group of one goes through all lanes */
+  caps.local_memory = 1024;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.programs[0].group, 1);
+  assert_int_equal(layout.steps[0].local, 1);
+  options.input.dtype = CLOSS_F64;
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_non_null(strstr(error.text, "no double precision"));
+}
+
+/* No kernel takes more than the 256 bytes of arguments that the embedded profile has, with 64-bit pointers and f64. */
+static void arguments(void **state) {
+  (void)state;
+  static const char *const files[] = {"pass.cl", "columns.cl", "merge.cl", "extend.cl"};
+  for (size_t i = 0; i < TEST_COUNT(files); i++) {
+    const closs_source_file *file = closs_source_files;
+    while (file->name != NULL && strcmp(file->name, files[i]) != 0)
+      file++;
+    assert_non_null(file->name);
+    size_t bytes = 0;
+    const char *head = strstr(file->text, "__kernel void closs_");
+    head = head ? head : strstr(file->text, "CLOSS_KERNEL void closs_");
+    assert_non_null(head);
+    for (const char *at = strchr(head, '('), *end = strchr(at, ')'); at < end;) {
+      const size_t length = strcspn(++at, ",)");
+      char argument[200];
+      assert_true(length < sizeof argument);
+      memcpy(argument, at, length);
+      argument[length] = '\0';
+      bytes += strchr(argument, '*') || strstr(argument, "closs_real ") ? 8 : 4;
+      at += length;
+    }
+    if (bytes < 50 || bytes > 256) fail_msg("%s: %zu bytes of arguments", files[i], bytes);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dimensions_collapse),
@@ -351,6 +410,8 @@ int main(void) {
       cmocka_unit_test(shrinking),
       cmocka_unit_test(short_loops),
       cmocka_unit_test(sources),
+      cmocka_unit_test(devices_without),
+      cmocka_unit_test(arguments),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -57,16 +57,22 @@ static bool read_facts(const struct device *device, struct facts *facts, struct 
   return true;
 }
 
-static bool probe(const struct device *device, bool verbose, struct facts *facts, struct failure *failure) {
+/* The class as the disk cache knows it or, where that is wanted, by the probe. */
+static bool find_class(const struct device *device, const struct arguments *arguments, struct facts *facts,
+                       struct failure *failure) {
+  bool wanted = arguments_value(arguments, "probe") != NULL;
   struct open_device open;
+  struct failure unwanted = {0, ""};
   closs_device_class device_class = CLOSS_CLASS_UNKNOWN;
   closs_error error;
-  bool good = device_open(device, verbose, &open, failure);
-  if (good && closs_context_probe(open.context, &device_class, &error) != CLOSS_OK)
+  /* A device that is only listed need not work. */
+  bool good = device_open(device, arguments->verbose, &open, wanted ? failure : &unwanted);
+  if (good) device_class = closs_context_class(open.context);
+  if (good && wanted && closs_context_probe(open.context, &device_class, &error) != CLOSS_OK)
     good = failure_set_closs(failure, &error);
   facts->device_class = device_class_name(device_class);
   device_close(&open);
-  return good;
+  return good || !wanted;
 }
 
 static const char *type_name(cl_device_type type) {
@@ -121,9 +127,8 @@ bool command_devices(const struct arguments *arguments, struct failure *failure)
   if (good && facts == NULL) good = failure_set(failure, STATUS_FAILED, "closs devices: out of memory");
   /* Everything is asked before anything is printed: a failure prints no half list. */
   for (size_t i = 0; good && i < list.count; i++) {
-    good = read_facts(&list.devices[i], &facts[i], failure);
-    if (good && arguments_value(arguments, "probe") != NULL)
-      good = probe(&list.devices[i], arguments->verbose, &facts[i], failure);
+    good =
+        read_facts(&list.devices[i], &facts[i], failure) && find_class(&list.devices[i], arguments, &facts[i], failure);
   }
   if (good && list.count == 0)
     fprintf(stderr, "closs: no OpenCL device: install an OpenCL driver, e.g. Debian's pocl-opencl-icd for the CPU\n");

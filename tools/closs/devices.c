@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
+
 /* The loader's answer where no platform is installed (cl_khr_icd). */
 #define NO_PLATFORM (-1001)
 
@@ -113,6 +115,11 @@ bool device_find(const struct device_list *list, const char *what, const char *t
   return fitting == 1 || refuse(list, what, text, fitting, failure);
 }
 
+bool cache_folder(char path[CACHE_PATH], struct failure *failure) {
+  closs_error error;
+  return closs_cache_default_directory(path, CACHE_PATH, &error) == CLOSS_OK || failure_set_closs(failure, &error);
+}
+
 static void log_line(void *user, closs_log_level level, const char *line) {
   (void)user;
   fprintf(stderr, "closs: %s%s\n", level == CLOSS_LOG_WARNING ? "warning: " : "", line);
@@ -126,9 +133,16 @@ bool device_open(const struct device *device, bool verbose, struct open_device *
   *open = (struct open_device){.name = NULL};
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
   closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
+  char cache[CACHE_PATH];
+  const char *bundle = getenv("CLOSS_BUNDLE");
+  if (bundle != NULL && bundle[0] == 0) bundle = NULL;
+  if (!cache_folder(cache, failure)) return false;
+  if (cache[0] != 0) context_options.cache_directory = cache;
   if (verbose) context_options.log = log_line;
   open->name = strdup(device->name);
-  if (open->name == NULL) return failure_set(failure, STATUS_FAILED, "%s: out of memory", device->name);
+  open->platform = strdup(device->platform_name);
+  if (open->name == NULL || open->platform == NULL)
+    return failure_set(failure, STATUS_FAILED, "%s: out of memory", device->name);
   clGetDeviceInfo(device->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof fp64, &fp64, NULL);
   open->fp64 = fp64 != 0;
   clGetDeviceInfo(device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
@@ -137,19 +151,22 @@ bool device_open(const struct device *device, bool verbose, struct open_device *
   clGetDeviceInfo(device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof open->max_allocation, &open->max_allocation, NULL);
   open->opencl = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
   if (open->opencl == NULL) return failure_set_opencl(failure, "clCreateContext", code);
-  if (closs_context_create(open->opencl, device->id, &context_options, &open->context, &error) != CLOSS_OK)
-    return failure_set_closs(failure, &error);
-  return true;
+  if (bundle != NULL) {
+    open->bundle = file_read("$CLOSS_BUNDLE", bundle, &context_options.bundle_size, failure);
+    if (open->bundle == NULL) return false;
+    context_options.bundle = open->bundle;
+  }
+  if (closs_context_create(open->opencl, device->id, &context_options, &open->context, &error) == CLOSS_OK) return true;
+  if (bundle != NULL && strncmp(error.text, "bundle: ", 8) == 0)
+    return failure_set(failure, STATUS_USAGE, "$CLOSS_BUNDLE: '%s': %s", bundle, error.text + 8);
+  return failure_set_closs(failure, &error);
 }
 
 bool device_open_chosen(const struct arguments *arguments, struct open_device *open, struct failure *failure) {
   const char *what = "--device", *text = arguments_value(arguments, "device");
-  const char *bundle = getenv("CLOSS_BUNDLE");
   struct device_list list;
   size_t index = 0;
   *open = (struct open_device){.name = NULL};
-  if (bundle != NULL && bundle[0] != 0)
-    return failure_set(failure, STATUS_USAGE, "$CLOSS_BUNDLE: '%s': bundles come in a later version", bundle);
   if (text == NULL) {
     what = "$CLOSS_DEVICE";
     text = getenv("CLOSS_DEVICE");
@@ -171,6 +188,8 @@ void device_close(struct open_device *open) {
   closs_context_destroy(open->context);
   if (open->opencl != NULL) clReleaseContext(open->opencl);
   free(open->name);
+  free(open->platform);
+  free(open->bundle);
 }
 
 const char *device_class_name(closs_device_class device_class) {

@@ -28,7 +28,8 @@ bool device_find(const struct device_list *list, const char *what, const char *t
 
 /* A device to compute on. */
 struct open_device {
-  char *name;
+  char *name, *platform;
+  void *bundle; /* of $CLOSS_BUNDLE */
   bool fp64;
   cl_ulong global_memory;
   cl_ulong max_allocation;
@@ -37,7 +38,12 @@ struct open_device {
   closs_context *context;
 };
 
-/* Opens one device of the list. With verbose the library's log goes to stderr. */
+/* The folder of the disk cache, "" for none: closs_cache_default_directory(). */
+enum { CACHE_PATH = 4096 };
+bool cache_folder(char path[CACHE_PATH], struct failure *failure);
+
+/* Opens one device of the list, with the disk cache and the bundle of $CLOSS_BUNDLE. With verbose the library's log
+ * goes to stderr. */
 bool device_open(const struct device *device, bool verbose, struct open_device *open, struct failure *failure);
 
 /* Opens the device of --device, else of $CLOSS_DEVICE, else the first. */

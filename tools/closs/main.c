@@ -41,9 +41,12 @@ static bool run(const struct arguments *arguments, struct failure *failure) {
     return command_check(arguments, failure);
   case COMMAND_BENCH:
     return command_bench(arguments, failure);
+  case COMMAND_PACK:
+    return command_pack(arguments, failure);
+  case COMMAND_CACHE:
+    return command_cache(arguments, failure);
   default:
-    return failure_set(failure, STATUS_USAGE,
-                       "no command; expected devices, losses, loss, check or bench; see closs --help");
+    return failure_set(failure, STATUS_USAGE, "no command; expected %s; see closs --help", arguments_commands());
   }
 }
 

@@ -7,7 +7,7 @@
 #include "literal.h"
 
 /* Commands that run kernels on a device of the user's choice. */
-#define RUN (COMMAND_LOSS | COMMAND_CHECK | COMMAND_BENCH)
+#define RUN (COMMAND_LOSS | COMMAND_CHECK | COMMAND_BENCH | COMMAND_PACK)
 
 static const struct option options[] = {
     {"reduction", 0, COMMAND_LOSS, false, false, "R", "none, mean or sum (default: the loss's own)"},
@@ -16,13 +16,20 @@ static const struct option options[] = {
     {"mean-over", 0, COMMAND_LOSS, false, false, "M", "what a weighted mean divides by: weights (default) or count"},
     {"grad-output", 0, COMMAND_LOSS, false, false, "G", "the upstream gradient, a file or a value (default: 1)"},
     {"dtype", 0, COMMAND_LOSS, false, false, "T", "convert operands to f16, bf16, f32, f64, c64 or c128"},
-    {"output", 'o', COMMAND_LOSS, false, false, "FILE.npy", "write the loss there rather than print it"},
+    {"output", 'o', COMMAND_LOSS | COMMAND_PACK, false, false, "FILE", "write the result there"},
     {"grad-input", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of INPUT there"},
     {"grad-target", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of TARGET there"},
     {"schedule", 0, COMMAND_LOSS, false, false, "S", "auto (default), lanes or groups; never changes a bit"},
     {"work-group", 0, COMMAND_LOSS, false, false, "N", "work-group size of schedule groups (default: chosen)"},
     {"memory", 0, COMMAND_LOSS, false, false, "SIZE", "the most device memory to take: 64M, 2G (default: what it has)"},
     {"png", 0, COMMAND_LOSS, false, false, "FILE.png", "of two pictures: the unreduced loss as a grey picture"},
+    {"losses", 0, COMMAND_PACK, false, false, "A,B", "programs of these losses (default: all)"},
+    {"dtypes", 0, COMMAND_PACK, false, false, "A,B",
+     "of f16, bf16, f32, f64, c64, c128 (default: what the device has)"},
+    {"c-array", 0, COMMAND_PACK, false, false, "NAME", "write the bundle as an array in C"},
+    {"source", 0, COMMAND_PACK, false, false, "DIR", "write sources for a vendor's offline compiler instead"},
+    {"binary", 0, COMMAND_PACK, true, false, "FILE", "an image that it made of them (repeatable)"},
+    {"spirv", 0, COMMAND_PACK, false, false, NULL, NULL},
     {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
     {"sizes", 0, COMMAND_BENCH, false, false, "N,N,...",
@@ -48,8 +55,20 @@ static const struct {
     {COMMAND_LOSS, "loss", " LOSS INPUT TARGET", "computes a loss of two arrays, and its gradients"},
     {COMMAND_CHECK, "check", "", "compares a device with the host reference and the published hashes"},
     {COMMAND_BENCH, "bench", " [LOSS ...]", "measures losses against the device's own bandwidth"},
+    {COMMAND_PACK, "pack", "", "compiles programs for a device into one file, for where no compiler is"},
+    {COMMAND_CACHE, "cache", " path|list|clear", "names, lists or empties the disk cache of compiled programs"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+const char *arguments_commands(void) {
+  static char names[256];
+  names[0] = 0;
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    if (i > 0) strcat(names, i + 1 < COMMAND_COUNT ? ", " : " or ");
+    strcat(names, commands[i].name);
+  }
+  return names;
+}
 
 /* The table above, and an option a parameter of the losses. */
 static bool make_table(struct arguments *arguments) {
@@ -130,8 +149,8 @@ static bool find_command(struct arguments *arguments, struct failure *failure) {
   for (int i = 0; i < COMMAND_COUNT; i++)
     if (strcmp(commands[i].name, arguments->command_name) == 0) arguments->command = commands[i].command;
   if (arguments->command != COMMAND_NONE) return true;
-  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected devices, losses, loss, check or bench",
-                     arguments->command_name);
+  return failure_set(failure, STATUS_USAGE, "%s: unknown command; expected %s", arguments->command_name,
+                     arguments_commands());
 }
 
 static bool check_options(const struct arguments *arguments, struct failure *failure) {
@@ -202,6 +221,15 @@ static const char bench_help[] =
     "gradients, fused both and the loss in one pass. The share is of what a kernel reaches that only reads two arrays\n"
     "(forward) or copies two arrays (gradient, fused), run in turn with them; medians. With --json a row each:\n"
     "  loss, dtype, elements, work, seconds, bytes_per_second, share_of_bandwidth\n";
+static const char pack_help[] =
+    "\nA program takes the bundle by closs_context_options.bundle, closs itself from the file that $CLOSS_BUNDLE "
+    "names.\n"
+    "--source writes a .cl file a program, which needs no options, and manifest.json; one image must hold them all.\n";
+
+static const char cache_help[] =
+    "\nThe folder is $CLOSS_CACHE_DIR, else closs in $XDG_CACHE_HOME, else ~/.cache/closs; CLOSS_CACHE=0 turns it "
+    "off.\n"
+    "list: a line an entry, with tabs between: device, program, bytes, last use. With --json: path, bytes, entries.\n";
 
 static const char exit_help[] =
     "\nExit status: 0 done; 2 the command line or an input is wrong; 1 anything else failed;\n"
@@ -222,5 +250,7 @@ void arguments_help(const struct arguments *arguments, FILE *file) {
   if (arguments->command == COMMAND_NONE) fputs("\ncloss COMMAND --help says more of each.\n", file);
   if (arguments->command == COMMAND_LOSS) fputs(loss_help, file);
   if (arguments->command == COMMAND_BENCH) fputs(bench_help, file);
+  if (arguments->command == COMMAND_PACK) fputs(pack_help, file);
+  if (arguments->command == COMMAND_CACHE) fputs(cache_help, file);
   fputs(exit_help, file);
 }

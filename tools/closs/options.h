@@ -15,7 +15,9 @@ enum {
   COMMAND_LOSS = 8,
   COMMAND_CHECK = 16,
   COMMAND_BENCH = 32,
-  COMMAND_ANY = 63
+  COMMAND_CACHE = 64,
+  COMMAND_PACK = 128,
+  COMMAND_ANY = 255
 };
 
 struct option {
@@ -56,6 +58,9 @@ void arguments_release(struct arguments *arguments);
 
 /* The value of an option ("" for a flag), or NULL where it is not given. */
 const char *arguments_value(const struct arguments *arguments, const char *name);
+
+/* The commands' names: "devices, losses, loss or check". */
+const char *arguments_commands(void);
 
 /* Says what may stand on the command line of a command. */
 void arguments_help(const struct arguments *arguments, FILE *file);

@@ -1,0 +1,72 @@
+#include "program/binary.h"
+
+#include <string.h>
+
+#include "base/allocate.h"
+
+cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
+                             const char *options) {
+  cl_int code = CL_SUCCESS, of_device = CL_SUCCESS;
+  cl_program program =
+      context->cl.CreateProgramWithBinary(context->context, 1, &context->device, &size, &binary, &of_device, &code);
+  const char *call = "clCreateProgramWithBinary";
+  if (program != NULL && code == CL_SUCCESS) {
+    call = "clBuildProgram of a binary";
+    code = of_device != CL_SUCCESS ? of_device
+                                   : context->cl.BuildProgram(program, 1, &context->device, options, NULL, NULL);
+    if (code == CL_SUCCESS) {
+      return program;
+    }
+    context->cl.ReleaseProgram(program);
+  }
+  closs_log(context, CLOSS_LOG_WARNING, "%s: a kept program is not used: %s: %s (%d)", context->device_name, call,
+            closs_opencl_error_name(code), (int)code);
+  return NULL;
+}
+
+/* The binaries of all devices that the program was made for, one after the other. */
+static unsigned char *take_all(const closs_context *context, cl_program program, cl_uint count, size_t *sizes,
+                               unsigned char **places) {
+  size_t total = 0, needed = 0;
+  if (context->cl.GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, count * sizeof *sizes, sizes, &needed) !=
+      CL_SUCCESS) {
+    return NULL;
+  }
+  for (cl_uint i = 0; i < count; i++) {
+    total += sizes[i];
+  }
+  unsigned char *bytes = total > 0 ? closs_allocate(&context->allocator, total) : NULL;
+  for (cl_uint i = 0; i < count && bytes != NULL; i++) {
+    places[i] = i == 0 ? bytes : places[i - 1] + sizes[i - 1];
+  }
+  if (bytes != NULL &&
+      context->cl.GetProgramInfo(program, CL_PROGRAM_BINARIES, count * sizeof *places, places, &needed) != CL_SUCCESS) {
+    closs_release(&context->allocator, bytes);
+    bytes = NULL;
+  }
+  return bytes;
+}
+
+unsigned char *closs_binary_take(const closs_context *context, cl_program program, size_t *size) {
+  enum { MOST = 64 };
+  cl_device_id devices[MOST];
+  unsigned char *places[MOST];
+  size_t sizes[MOST] = {0}, needed = 0;
+  if (context->cl.GetProgramInfo(program, CL_PROGRAM_DEVICES, sizeof devices, devices, &needed) != CL_SUCCESS) {
+    return NULL;
+  }
+  cl_uint count = (cl_uint)(needed / sizeof *devices), mine = 0;
+  unsigned char *bytes = take_all(context, program, count, sizes, places);
+  while (mine < count && devices[mine] != context->device) {
+    mine++;
+  }
+  if (bytes != NULL && (mine == count || sizes[mine] == 0)) {
+    closs_release(&context->allocator, bytes);
+    bytes = NULL;
+  }
+  if (bytes != NULL) {
+    *size = sizes[mine];
+    memmove(bytes, places[mine], *size);
+  }
+  return bytes;
+}

@@ -1,0 +1,14 @@
+/* Programs from binaries, and binaries of programs. */
+#ifndef CLOSS_PROGRAM_BINARY_H
+#define CLOSS_PROGRAM_BINARY_H
+
+#include "device/context.h"
+
+/* A program built from a binary of the context's device; NULL, and a line in the log, where the driver refuses it. */
+cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
+                             const char *options);
+
+/* The device's binary of a built program, released by the caller; NULL where there is none to be had. */
+unsigned char *closs_binary_take(const closs_context *context, cl_program program, size_t *size);
+
+#endif
