@@ -100,7 +100,7 @@ static void repeats(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  assert_refused("bench", "bench: unknown command; expected devices, losses, loss or check");
+  assert_refused("nonsense", "nonsense: unknown command; expected devices, losses, loss, fit, curve or check");
   assert_refused("loss --none", "--none: unknown option");
   assert_refused("loss --red sum", "--red: unknown option");
   assert_refused("loss -x", "-x: unknown option");

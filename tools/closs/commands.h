@@ -8,6 +8,8 @@ bool command_devices(const struct arguments *arguments, struct failure *failure)
 bool command_losses(const struct arguments *arguments, struct failure *failure);
 bool command_loss(const struct arguments *arguments, struct failure *failure);
 bool command_check(const struct arguments *arguments, struct failure *failure);
+bool command_curve(const struct arguments *arguments, struct failure *failure);
+bool command_fit(const struct arguments *arguments, struct failure *failure);
 
 /* Hands what was printed to the system; fails where stdout does not take it. */
 bool print_end(struct failure *failure);

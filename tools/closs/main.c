@@ -39,8 +39,13 @@ static bool run(const struct arguments *arguments, struct failure *failure) {
     return command_loss(arguments, failure);
   case COMMAND_CHECK:
     return command_check(arguments, failure);
+  case COMMAND_CURVE:
+    return command_curve(arguments, failure);
+  case COMMAND_FIT:
+    return command_fit(arguments, failure);
   default:
-    return failure_set(failure, STATUS_USAGE, "no command; expected devices, losses, loss or check; see closs --help");
+    return failure_set(failure, STATUS_USAGE,
+                       "no command; expected devices, losses, loss, fit, curve or check; see closs --help");
   }
 }
 

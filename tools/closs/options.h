@@ -14,7 +14,9 @@ enum {
   COMMAND_LOSSES = 4,
   COMMAND_LOSS = 8,
   COMMAND_CHECK = 16,
-  COMMAND_ANY = 31
+  COMMAND_CURVE = 32,
+  COMMAND_FIT = 64,
+  COMMAND_ANY = 127
 };
 
 struct option {
