@@ -1,6 +1,7 @@
 /* A linear autoencoder's training loop: 8 x 8 pieces of a photograph through 8 numbers and back, by huber's loss.
  * The decoder is a linear layer on a loss; the encoder's product and its gradient are CLBlast's.
  *   autoencoder china.npy */
+#define CL_TARGET_OPENCL_VERSION 120
 #include <clblast_c.h>
 #include <closs/closs.h>
 #include <closs/linear.h>

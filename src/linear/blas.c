@@ -1,8 +1,8 @@
 /* Products by CLBlast: GEMV for one output, GEMM for more; the queue's order is what orders them. */
-#include <clblast_c.h>
-
 #include "base/error.h"
 #include "linear/linear.h"
+
+#include <clblast_c.h>
 
 #define HALF_ONE 0x3c00 /* 1 as f16 */
 

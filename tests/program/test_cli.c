@@ -349,8 +349,8 @@ static void errors_as_json(void **state) {
   assert_run("closs loss l1 1 2 --json --none", 2, "");
   assert_string_equal(run_err, "{\"error\": \"--none: unknown option; see closs --help\", \"status\": 2}\n");
   assert_run("closs --json nothing", 2, "");
-  assert_string_equal(
-      run_err, "{\"error\": \"nothing: unknown command; expected devices, losses, loss, fit, curve or check\", \"status\": 2}\n");
+  assert_string_equal(run_err, "{\"error\": \"nothing: unknown command; expected devices, losses, loss, fit, curve or "
+                               "check\", \"status\": 2}\n");
   assert_run("closs loss l1 1 2 --json > /dev/full", 1, "");
   assert_string_equal(run_err,
                       "{\"error\": \"standard output: cannot be written: No space left on device\", \"status\": 1}\n");
