@@ -104,7 +104,7 @@ static void refused(void **state) {
   assert_refused("loss --none", "--none: unknown option");
   assert_refused("loss --red sum", "--red: unknown option");
   assert_refused("loss -x", "-x: unknown option");
-  assert_refused("loss -o", "--output: needs an argument: FILE.npy");
+  assert_refused("loss -o", "--output: needs an argument: FILE");
   assert_refused("loss --weight", "--weight: needs an argument: W");
   assert_refused("loss --json=1", "--json takes no argument");
   assert_refused("devices -vv", "--verbose takes no argument");
