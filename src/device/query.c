@@ -75,12 +75,9 @@ static closs_status ask_names(closs_context *context, closs_error *error) {
     cl_uint info;
     const char *name, *line;
   } questions[] = {
-      TEXT(true, CL_PLATFORM_NAME, "platform"),
-      TEXT(false, CL_DEVICE_NAME, "device"),
-      TEXT(false, CL_DEVICE_VENDOR, "vendor"),
-      TEXT(true, CL_PLATFORM_VERSION, "platform version"),
-      TEXT(false, CL_DEVICE_VERSION, "device version"),
-      TEXT(false, CL_DRIVER_VERSION, "driver version"),
+      TEXT(true, CL_PLATFORM_NAME, "platform"),         TEXT(false, CL_DEVICE_NAME, "device"),
+      TEXT(false, CL_DEVICE_VENDOR, "vendor"),          TEXT(true, CL_PLATFORM_VERSION, "platform version"),
+      TEXT(false, CL_DEVICE_VERSION, "device version"), TEXT(false, CL_DRIVER_VERSION, "driver version"),
   };
 #undef TEXT
   enum { QUESTIONS = sizeof questions / sizeof questions[0] };

@@ -102,7 +102,7 @@ static closs_status warm_up(closs_plan *plan, uint32_t *at, closs_error *error) 
     *at = i;
     nothing.columns = 0;
     nothing.chunks = 0;
-    nothing.state = 0; /* scratch has no second one */
+    nothing.state = 0;     /* scratch has no second one */
     places.first_term = 1; /* extends no state */
     size_t groups = closs_launch_groups(&plan->layout.steps[i]);
     groups = groups < WARM_UP_GROUPS ? groups : WARM_UP_GROUPS;

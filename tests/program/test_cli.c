@@ -17,7 +17,8 @@ static void about_itself(void **state) {
   snprintf(expected, sizeof expected, "closs %s\n", closs_version());
   assert_run("closs --version", 0, expected);
   assert_json("closs --version --json", "{\"version\": \"" CLOSS_VERSION "\"}");
-  static const char *const helps[] = {"", "devices ", "losses ", "loss ", "check ", "bench ", "pack ", "cache "};
+  static const char *const helps[] = {"",       "devices ", "losses ", "loss ", "fit ",
+                                      "curve ", "check ",   "bench ",  "pack ", "cache "};
   for (size_t i = 0; i < sizeof helps / sizeof helps[0]; i++) {
     char command[64];
     snprintf(command, sizeof command, "closs %s--help", helps[i]);
@@ -25,8 +26,9 @@ static void about_itself(void **state) {
     assert_int_equal(strncmp(run_out, "usage: closs ", 13), 0);
     assert_string_equal(run_err, "");
   }
-  assert_error("closs", 2, "no command; expected devices, losses, loss, check, bench, pack or cache");
-  assert_error("closs nothing", 2, "nothing: unknown command; expected devices, losses, loss, check, bench, pack or cache");
+  assert_error("closs", 2, "no command; expected devices, losses, loss, fit, curve, check, bench, pack or cache");
+  assert_error("closs nonsense", 2,
+               "nonsense: unknown command; expected devices, losses, loss, fit, curve, check, bench, pack or cache");
   assert_error("closs losses x", 2, "closs losses: unexpected 'x'");
   assert_error("closs devices x", 2, "closs devices: unexpected 'x'");
   assert_error("closs check x", 2, "closs check: unexpected 'x'");
@@ -348,7 +350,8 @@ static void errors_as_json(void **state) {
   assert_run("closs loss l1 1 2 --json --none", 2, "");
   assert_string_equal(run_err, "{\"error\": \"--none: unknown option; see closs --help\", \"status\": 2}\n");
   assert_run("closs --json nothing", 2, "");
-  assert_string_equal(run_err, "{\"error\": \"nothing: unknown command; expected devices, losses, loss, check, bench, pack or cache\", \"status\": 2}\n");
+  assert_string_equal(run_err, "{\"error\": \"nothing: unknown command; expected devices, losses, loss, fit, curve, "
+                               "check, bench, pack or cache\", \"status\": 2}\n");
   assert_run("closs loss l1 1 2 --json > /dev/full", 1, "");
   assert_string_equal(run_err,
                       "{\"error\": \"standard output: cannot be written: No space left on device\", \"status\": 1}\n");

@@ -100,11 +100,12 @@ static void repeats(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  assert_refused("nothing", "nothing: unknown command; expected devices, losses, loss, check, bench, pack or cache");
+  assert_refused("nonsense",
+                 "nonsense: unknown command; expected devices, losses, loss, fit, curve, check, bench, pack or cache");
   assert_refused("loss --none", "--none: unknown option");
   assert_refused("loss --red sum", "--red: unknown option");
   assert_refused("loss -x", "-x: unknown option");
-  assert_refused("loss -o", "--output: needs an argument: FILE.npy");
+  assert_refused("loss -o", "--output: needs an argument: FILE");
   assert_refused("loss --weight", "--weight: needs an argument: W");
   assert_refused("loss --json=1", "--json takes no argument");
   assert_refused("devices -vv", "--verbose takes no argument");

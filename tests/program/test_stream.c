@@ -254,7 +254,7 @@ static void progress(void **state) {
   (void)state;
   put_large("x");
   assert_run("script -qec '\"$CLOSS_PROGRAM\" loss l1 x 1 --memory 100K' /dev/null | tr '\\r' '\\n' | "
-             "grep -cx \"closs: l1, 2 s, [0-9]* %$(printf '\\033')\\[K\"",
+             "grep -cx \"closs: l1, [0-9]* %, 2 s$(printf '\\033')\\[K\"",
              0, "1\n");
 }
 

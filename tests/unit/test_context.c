@@ -195,10 +195,11 @@ static void capabilities(void **state) {
   assert_string_equal(context->platform_name, "Made Up");
   assert_string_equal(context->device_name, "Device");
   char identity[256]; /* a line of a key stays a line */
-  (void)snprintf(identity, sizeof identity,
-                 "platform Made Up\ndevice Device\nvendor Maker\nplatform version OpenCL 9\ndevice version OpenCL 1.2 x\n"
-                 "driver version 7 7\nhost pointer bits %zu\n",
-                 8 * sizeof(void *));
+  (void)snprintf(
+      identity, sizeof identity,
+      "platform Made Up\ndevice Device\nvendor Maker\nplatform version OpenCL 9\ndevice version OpenCL 1.2 x\n"
+      "driver version 7 7\nhost pointer bits %zu\n",
+      8 * sizeof(void *));
   assert_string_equal(context->identity, identity);
   const closs_caps *caps = &context->caps;
   assert_string_equal(caps->vendor, "Maker");

@@ -37,10 +37,7 @@ static void release(struct loss_call *call) {
   release_result(&call->loss);
   release_result(&call->input_gradient);
   release_result(&call->target_gradient);
-  for (size_t i = 0; i < call->options.parameter_count; i++)
-    free(call->parameter_names[i]);
-  free(call->parameter_names);
-  free(call->parameters);
+  parameters_release(&call->parameters);
   free(call->picture_bytes);
 }
 

@@ -8,6 +8,8 @@ bool command_devices(const struct arguments *arguments, struct failure *failure)
 bool command_losses(const struct arguments *arguments, struct failure *failure);
 bool command_loss(const struct arguments *arguments, struct failure *failure);
 bool command_check(const struct arguments *arguments, struct failure *failure);
+bool command_curve(const struct arguments *arguments, struct failure *failure);
+bool command_fit(const struct arguments *arguments, struct failure *failure);
 bool command_bench(const struct arguments *arguments, struct failure *failure);
 bool command_pack(const struct arguments *arguments, struct failure *failure);
 bool command_cache(const struct arguments *arguments, struct failure *failure);

@@ -6,6 +6,7 @@
 #include "devices.h"
 #include "operand.h"
 #include "output.h"
+#include "parameters.h"
 
 /* A result in memory. */
 struct result {
@@ -20,10 +21,9 @@ struct loss_call {
   const struct arguments *arguments;
   const closs_loss_info *info;
   closs_plan_options options;
-  closs_parameter *parameters;
-  char **parameter_names; /* what `parameters` points to */
-  closs_dtype dtype;      /* --dtype; 0: the operands' own */
-  uint64_t memory;        /* --memory; 0: what the device has */
+  struct parameters parameters;
+  closs_dtype dtype; /* --dtype; 0: the operands' own */
+  uint64_t memory;   /* --memory; 0: what the device has */
   bool has_weight;
   bool has_upstream_array; /* else arrays.upstream_value */
   struct operand input, target, weight, upstream;

@@ -20,43 +20,11 @@ static int choose(const char *option, const char *text, const char *const *list,
   return -1;
 }
 
-static bool add_parameter(struct loss_call *call, const char *name, size_t length, const char *value,
-                          struct failure *failure) {
-  size_t count = call->options.parameter_count;
-  char *copy = calloc(length + 1, 1);
-  if (copy == NULL) return failure_set(failure, STATUS_FAILED, "--param: out of memory");
-  memcpy(copy, name, length);
-  call->parameter_names[count] = copy;
-  call->options.parameter_count++;
-  call->parameters[count].name = copy;
-  for (size_t i = 0; i < count; i++)
-    if (strcmp(call->parameter_names[i], copy) == 0)
-      return failure_set(failure, STATUS_USAGE, "parameter %s: given twice", copy);
-  if (!number_parse(value, &call->parameters[count].value))
-    return failure_set(failure, STATUS_USAGE, "parameter %s: '%s' is no number", copy, value);
-  return true;
-}
-
-/* --param NAME=VALUE and --NAME VALUE; whether the loss has it is the library's to say. */
 static bool parse_parameters(struct loss_call *call, struct failure *failure) {
-  const struct arguments *arguments = call->arguments;
-  call->parameters = calloc(arguments->given_count + 1, sizeof *call->parameters);
-  call->parameter_names = calloc(arguments->given_count + 1, sizeof *call->parameter_names);
-  call->options.parameters = call->parameters;
-  if (call->parameters == NULL || call->parameter_names == NULL)
-    return failure_set(failure, STATUS_FAILED, "--param: out of memory");
-  for (size_t i = 0; i < arguments->given_count; i++) {
-    const struct option *option = arguments->given[i].option;
-    const char *value = arguments->given[i].value;
-    if (option->parameter) {
-      if (!add_parameter(call, option->name, strlen(option->name), value, failure)) return false;
-    } else if (strcmp(option->name, "param") == 0) {
-      const char *equals = strchr(value, '=');
-      if (equals == NULL) return failure_set(failure, STATUS_USAGE, "--param: '%s'; expected NAME=VALUE", value);
-      if (!add_parameter(call, value, (size_t)(equals - value), equals + 1, failure)) return false;
-    }
-  }
-  return true;
+  bool good = parameters_read(&call->parameters, call->arguments, failure);
+  call->options.parameters = call->parameters.list;
+  call->options.parameter_count = call->parameters.count;
+  return good;
 }
 
 static bool parse_reduction(struct loss_call *call, struct failure *failure) {

@@ -228,7 +228,7 @@ static bool collect(struct stream *stream, struct pass_set *set, struct failure 
   stream->timing.kernel += done - start;
   stream->timing.transfer += seconds_now() - done;
   stream->terms_done += set->terms;
-  progress_share((double)stream->terms_done / (double)stream->terms_to_do);
+  progress_update("%d %%", (int)(100 * (double)stream->terms_done / (double)stream->terms_to_do));
   return true;
 }
 

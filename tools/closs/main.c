@@ -39,6 +39,10 @@ static bool run(const struct arguments *arguments, struct failure *failure) {
     return command_loss(arguments, failure);
   case COMMAND_CHECK:
     return command_check(arguments, failure);
+  case COMMAND_CURVE:
+    return command_curve(arguments, failure);
+  case COMMAND_FIT:
+    return command_fit(arguments, failure);
   case COMMAND_BENCH:
     return command_bench(arguments, failure);
   case COMMAND_PACK:

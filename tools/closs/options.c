@@ -7,21 +7,33 @@
 #include "literal.h"
 
 /* Commands that run kernels on a device of the user's choice. */
-#define RUN (COMMAND_LOSS | COMMAND_CHECK | COMMAND_BENCH | COMMAND_PACK)
+#define RUN (COMMAND_LOSS | COMMAND_CHECK | COMMAND_BENCH | COMMAND_PACK | COMMAND_CURVE | COMMAND_FIT)
+
+/* Commands that take parameters of losses. */
+#define PARAMETERS (COMMAND_LOSS | COMMAND_CURVE | COMMAND_FIT)
 
 static const struct option options[] = {
     {"reduction", 0, COMMAND_LOSS, false, false, "R", "none, mean or sum (default: the loss's own)"},
-    {"param", 0, COMMAND_LOSS, true, false, "NAME=VALUE", "a parameter of the loss; also --NAME VALUE"},
-    {"weight", 0, COMMAND_LOSS, false, false, "W", "element weights, a file or a value, broadcast to the loss"},
+    {"loss", 0, COMMAND_FIT, false, false, "LOSS", "what is minimised: l1, mse, smooth_l1, huber"},
+    {"param", 0, PARAMETERS, true, false, "NAME=VALUE", "a parameter of the loss; also --NAME VALUE"},
+    {"weight", 0, COMMAND_LOSS | COMMAND_FIT, false, false, "W",
+     "weights, a file or a value: of elements; fit: of rows"},
     {"mean-over", 0, COMMAND_LOSS, false, false, "M", "what a weighted mean divides by: weights (default) or count"},
     {"grad-output", 0, COMMAND_LOSS, false, false, "G", "the upstream gradient, a file or a value (default: 1)"},
     {"dtype", 0, COMMAND_LOSS, false, false, "T", "convert operands to f16, bf16, f32, f64, c64 or c128"},
-    {"output", 'o', COMMAND_LOSS | COMMAND_PACK, false, false, "FILE", "write the result there"},
+    {"output", 'o', COMMAND_LOSS | COMMAND_CURVE | COMMAND_FIT | COMMAND_PACK, false, false, "FILE",
+     "write the result there: .npy, of curve .png, of pack a bundle"},
     {"grad-input", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of INPUT there"},
     {"grad-target", 0, COMMAND_LOSS, false, false, "FILE.npy", "write the gradient of TARGET there"},
     {"schedule", 0, COMMAND_LOSS, false, false, "S", "auto (default), lanes or groups; never changes a bit"},
     {"work-group", 0, COMMAND_LOSS, false, false, "N", "work-group size of schedule groups (default: chosen)"},
     {"memory", 0, COMMAND_LOSS, false, false, "SIZE", "the most device memory to take: 64M, 2G (default: what it has)"},
+    {"l2", 0, COMMAND_FIT, false, false, "VALUE", "add VALUE / 2 times the squares of the coefficients (default: 0)"},
+    {"no-intercept", 0, COMMAND_FIT, false, false, NULL, "the model is 0 where X is"},
+    {"no-standardize", 0, COMMAND_FIT, false, false, NULL, "take the columns of X as they are"},
+    {"tolerance", 0, COMMAND_FIT, false, false, "VALUE", "when it has converged (default: 5e-7)"},
+    {"max-iterations", 0, COMMAND_FIT, false, false, "N", "give up after so many (default: 1000)"},
+    {"allow-partial", 0, COMMAND_FIT, false, false, NULL, "take the result also where it did not converge"},
     {"png", 0, COMMAND_LOSS, false, false, "FILE.png", "of two pictures: the unreduced loss as a grey picture"},
     {"losses", 0, COMMAND_PACK, false, false, "A,B", "programs of these losses (default: all)"},
     {"dtypes", 0, COMMAND_PACK, false, false, "A,B",
@@ -34,7 +46,8 @@ static const struct option options[] = {
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
     {"sizes", 0, COMMAND_BENCH, false, false, "N,N,...",
      "numbers of elements (default: 1K,64K,1M,64M, as far as they fit)"},
-    {"plot", 0, COMMAND_BENCH, false, false, "FILE.png", "the shares against the size as a picture, by gnuplot"},
+    {"plot", 0, COMMAND_FIT | COMMAND_BENCH, false, false, "FILE.png",
+     "draw the fit, or residuals and loss; of bench the shares, by gnuplot"},
     {"device", 0, RUN, false, false, "D",
      "an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)"},
     {"json", 0, COMMAND_ANY, false, false, NULL, "one object on one line in place of text"},
@@ -53,6 +66,10 @@ static const struct {
      "lists the OpenCL devices: index, platform, device, version, profile, type, class"},
     {COMMAND_LOSSES, "losses", "", "lists the losses, and their parameters with defaults and ranges"},
     {COMMAND_LOSS, "loss", " LOSS INPUT TARGET", "computes a loss of two arrays, and its gradients"},
+    {COMMAND_FIT, "fit", " X Y --loss LOSS",
+     "fits a linear model: the least mean loss of X coef + intercept against Y"},
+    {COMMAND_CURVE, "curve", " LOSS ... -o FILE.png",
+     "draws losses and their gradients against the residual, by gnuplot"},
     {COMMAND_CHECK, "check", "", "compares a device with the host reference and the published hashes"},
     {COMMAND_BENCH, "bench", " [LOSS ...]", "measures losses against the device's own bandwidth"},
     {COMMAND_PACK, "pack", "", "compiles programs for a device into one file, for where no compiler is"},
@@ -81,7 +98,7 @@ static bool make_table(struct arguments *arguments) {
   for (size_t i = 0; i < closs_loss_count(); i++) {
     const closs_loss_info *info = closs_loss_at(i);
     for (size_t p = 0; p < info->parameter_count; p++) {
-      struct option option = {info->parameters[p].name, 0, COMMAND_LOSS, false, true, "VALUE", NULL};
+      struct option option = {info->parameters[p].name, 0, PARAMETERS, false, true, "VALUE", NULL};
       bool known = false;
       for (size_t k = 0; k < count; k++)
         known = known || strcmp(arguments->options[k].name, option.name) == 0;
@@ -215,6 +232,13 @@ static const char loss_help[] =
     "The loss goes to stdout: reduced on one line, with reduction none one element a line. With --json:\n"
     "  loss or values, bits, dtype, shape, reduction, device, schedule, program, elements, bytes, seconds\n";
 
+static const char fit_help[] =
+    "\nX: rows and columns, Y: a value a row; .npy files, lists, or - for an .npy from stdin. Columns are "
+    "standardised\n"
+    "inside, and results are in the units of X: the coefficients, then the intercept. l2 is on standardised columns.\n"
+    "It has converged where the gradient is at most the tolerance times the root mean square of the loss's slopes;\n"
+    "l1: where the duality gap is at most the tolerance times the loss. With --json:\n"
+    "  coef, mean_loss, iterations, converged, seconds\n";
 static const char bench_help[] =
     "\nLOSS: names of closs losses (default: all). Each is run on f32 and f16 arrays: forward is the loss, gradient "
     "both\n"
@@ -249,6 +273,7 @@ void arguments_help(const struct arguments *arguments, FILE *file) {
   help_options(arguments, file);
   if (arguments->command == COMMAND_NONE) fputs("\ncloss COMMAND --help says more of each.\n", file);
   if (arguments->command == COMMAND_LOSS) fputs(loss_help, file);
+  if (arguments->command == COMMAND_FIT) fputs(fit_help, file);
   if (arguments->command == COMMAND_BENCH) fputs(bench_help, file);
   if (arguments->command == COMMAND_PACK) fputs(pack_help, file);
   if (arguments->command == COMMAND_CACHE) fputs(cache_help, file);

@@ -17,7 +17,9 @@ enum {
   COMMAND_BENCH = 32,
   COMMAND_CACHE = 64,
   COMMAND_PACK = 128,
-  COMMAND_ANY = 255
+  COMMAND_CURVE = 256,
+  COMMAND_FIT = 512,
+  COMMAND_ANY = 1023
 };
 
 struct option {

@@ -1,8 +1,10 @@
 #include "progress.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@ static struct {
   pthread_mutex_t mutex;
   pthread_cond_t ended;
   const char *what;
-  int percent; /* -1: not known */
+  char detail[160]; /* with ", " before it, or empty */
   bool running, end;
 } line = {.mutex = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
@@ -26,9 +28,7 @@ static void *show(void *unused) {
     while (!line.end && pthread_cond_timedwait(&line.ended, &line.mutex, &wake) == 0)
       continue;
     if (line.end) break;
-    fprintf(stderr, "\rcloss: %s, %d s", line.what, seconds);
-    if (line.percent >= 0) fprintf(stderr, ", %d %%", line.percent);
-    fputs("\033[K", stderr);
+    fprintf(stderr, "\rcloss: %s%s, %d s\033[K", line.what, line.detail, seconds);
     shown = true;
   }
   if (shown) fputs("\r\033[K", stderr);
@@ -39,16 +39,20 @@ static void *show(void *unused) {
 void progress_begin(const char *what) {
   if (isatty(STDERR_FILENO) == 0) return;
   line.what = what;
+  line.detail[0] = 0;
   line.end = false;
-  line.percent = -1;
   line.running = pthread_create(&line.thread, NULL, show, NULL) == 0;
 }
 
-void progress_share(double done) {
+void progress_update(const char *format, ...) {
+  va_list values;
   if (!line.running) return;
+  va_start(values, format);
   pthread_mutex_lock(&line.mutex);
-  line.percent = (int)(done * 100);
+  strcpy(line.detail, ", ");
+  vsnprintf(line.detail + 2, sizeof line.detail - 2, format, values);
   pthread_mutex_unlock(&line.mutex);
+  va_end(values);
 }
 
 void progress_end(void) {

@@ -4,10 +4,8 @@
 
 /* `what` ("computing l1") is kept. Only one line at a time. */
 void progress_begin(const char *what);
-
-/* How much of the work is done, from 0 to 1; shown once it was called. */
-void progress_share(double done);
-
+/* What there is to add to it; from the thread that began. */
+void progress_update(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void progress_end(void);
 
 #endif
