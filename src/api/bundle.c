@@ -297,16 +297,17 @@ static closs_status add_image(pack *p, const closs_image *image, closs_error *er
       continue;
     }
     status = closs_offline_make(&p->context->allocator, &p->specs[i], p->context->caps.fp64, &offline, error);
-    if (status == CLOSS_OK && has_kernels(p->context, program, &offline.source)) {
+    if (status != CLOSS_OK) {
+      break;
+    }
+    if (has_kernels(p->context, program, &offline.source)) {
       char prefix[CLOSS_PREFIX];
       closs_offline_prefix(&p->specs[i], prefix);
       status = add_row(
           p, closs_key_program(p->context, &p->specs[i]), prefix, image->bytes, image->size,
           p->specs[i].bodies & CLOSS_BODY_PROBE ? CLOSS_BUNDLE_IMAGE : CLOSS_BUNDLE_IMAGE | CLOSS_BUNDLE_SINGLE, error);
     }
-    if (status == CLOSS_OK) {
-      closs_offline_release(&p->context->allocator, &offline);
-    }
+    closs_offline_release(&p->context->allocator, &offline);
   }
   p->context->cl.ReleaseProgram(program);
   return status != CLOSS_OK || p->row_count > before
