@@ -129,18 +129,19 @@ CLOSS_INLINE size_t closs_offset(uint low, uint high) {
   return (size_t)low + ((upper << 16) << 16);
 }
 
-/* f16 and bf16 to f32, for scalars and vectors of uint: exact, and without subnormal intermediates. */
+/* f16 to f32: exact, and without subnormal intermediates. Vectors go by vload_half, which some devices have in hardware. */
+CLOSS_INLINE float closs_from_f16(uint h) {
+  uint a = (h & 0x7fffu) << 13;
+  uint normal = a + 0x38000000u;
+  uint special = a + 0x70000000u;
+  uint tiny = as_uint(as_float(a + 0x38800000u) - as_float(0x38800000u));
+  uint bits = a >= 0x0f800000u ? special : (a < 0x00800000u ? tiny : normal);
+  return as_float(bits | ((h & 0x8000u) << 16));
+}
+
+/* f32 to f16 and bf16, to nearest even, by the rules of put: one NaN, no -0. */
 #define CLOSS_DEFINE_HALF(SUFFIX, UINT, FLOAT) CLOSS_DEFINE_HALF_EXPANDED(SUFFIX, UINT, FLOAT)
 #define CLOSS_DEFINE_HALF_EXPANDED(SUFFIX, UINT, FLOAT)                                                                \
-  CLOSS_INLINE FLOAT closs_from_f16##SUFFIX(UINT h) {                                                                  \
-    UINT a = (h & 0x7fffu) << 13;                                                                                      \
-    UINT normal = a + 0x38000000u;                                                                                     \
-    UINT special = a + 0x70000000u;                                                                                    \
-    UINT tiny = as_##UINT(as_##FLOAT(a + 0x38800000u) - as_##FLOAT((UINT)(0x38800000u)));                              \
-    UINT bits = a >= (UINT)(0x0f800000u) ? special : (a < (UINT)(0x00800000u) ? tiny : normal);                        \
-    return as_##FLOAT(bits | ((h & 0x8000u) << 16));                                                                   \
-  }                                                                                                                    \
-  /* f32 to f16 and bf16, to nearest even, by the rules of put: one NaN, no -0. */                                     \
   CLOSS_INLINE UINT closs_to_f16##SUFFIX(FLOAT v) {                                                                    \
     UINT u = as_##UINT(v);                                                                                             \
     UINT a = u & 0x7fffffffu;                                                                                          \

@@ -32,10 +32,8 @@ CLOSS_INLINE bool closs_stores_vectors(uint type) {
 
 CLOSS_INLINE closs_value closs_load_vector(uint type, __global const uchar *base, size_t i) {
   switch (type) {
-  case CLOSS_F16: {
-    const closs_ushorts v = *(__global const closs_unaligned_ushorts *)((__global const ushort *)base + i);
-    return CLOSS_CONVERT_VALUE(closs_from_f16_value(CLOSS_JOIN(convert_uint, CLOSS_N)(v)));
-  }
+  case CLOSS_F16:
+    return CLOSS_CONVERT_VALUE(CLOSS_JOIN(vload_half, CLOSS_N)(0, (__global const half *)base + i));
   case CLOSS_BF16: {
     const closs_ushorts v = *(__global const closs_unaligned_ushorts *)((__global const ushort *)base + i);
     return CLOSS_CONVERT_VALUE(CLOSS_JOIN(as_float, CLOSS_N)(CLOSS_JOIN(convert_uint, CLOSS_N)(v) << 16));
