@@ -1,9 +1,10 @@
 /* Every OpenCL call goes through the caller's table, every allocation through the caller's allocator: what is made is
- * released, and any one of them may fail. */
+ * released, any one of them may fail, and an enqueue makes only those that it must. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "plan/plan.h"
 #include "support/calls.h"
 #include "support/harness.h"
 #include "support/job.h"
@@ -140,11 +141,126 @@ static void test_each_allocation_fails_once(void **state) {
   assert_true(number > 4);
 }
 
+/* A context that counts, and the plan of a job in it. */
+typedef struct counted {
+  test_device device;
+  test_calls *calls;
+  heap memory;
+  test_job job;
+} counted;
+
+static void counted_make(counted *c, const test_device *device, const closs_plan_options *options) {
+  closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
+  closs_error error;
+  c->device = *device;
+  c->memory = (heap){0};
+  context_options.opencl = test_calls_start(&c->calls);
+  context_options.allocator = (closs_allocator){&c->memory, heap_allocate, heap_release};
+  if (closs_context_create(device->context, device->device, &context_options, &c->device.closs, &error) != CLOSS_OK)
+    fail_msg("%s", error.text);
+  c->job = test_job_make(&c->device, options);
+}
+
+static void counted_free(counted *c) {
+  test_job_free(&c->job);
+  closs_context_destroy(c->device.closs);
+  test_calls_balance(c->calls, 0);
+  assert_int_equal(c->memory.live, 0);
+}
+
+/* Enqueues, and returns how many arguments were set. Nothing is allocated, nothing made, nothing asked but of the
+ * caller's objects. */
+static unsigned arguments_set(counted *c, const closs_buffers *buffers) {
+  const test_calls before = *c->calls;
+  const unsigned allocations = c->memory.total;
+  test_job_enqueue(&c->job, buffers);
+  assert_int_equal(c->memory.total, allocations);
+  for (int call = 0; call < TEST_CALLS; ++call) {
+    const unsigned made = c->calls->made[call] - before.made[call];
+    if (call == TEST_CALL_EnqueueNDRangeKernel)
+      assert_int_equal(made, c->job.plan->layout.step_count);
+    else if (call != TEST_CALL_SetKernelArg && call != TEST_CALL_GetCommandQueueInfo &&
+             call != TEST_CALL_GetMemObjectInfo)
+      assert_int_equal(made, 0);
+  }
+  return c->calls->made[TEST_CALL_SetKernelArg] - before.made[TEST_CALL_SetKernelArg];
+}
+
+/* Of all launches of a plan: a pass has those of seven arrays, workspace, state and layout; columns of four arrays, the
+ * result, workspace and layout; a merge of workspace, upstream gradient, result and layout. */
+static unsigned memory_arguments(const closs_plan *plan) {
+  unsigned count = 0;
+  for (uint32_t i = 0; i < plan->layout.step_count; ++i) {
+    const enum closs_body body = plan->layout.steps[i].body;
+    count += body == CLOSS_BODY_PASS ? 10 : body == CLOSS_BODY_COLUMNS ? 7 : 4;
+  }
+  return count;
+}
+
+static void test_only_what_changed_is_set(void **state) {
+  const closs_plan_options options = test_job_options();
+  counted c;
+  counted_make(&c, *state, &options);
+  const unsigned launches = c.job.plan->layout.step_count, memory = memory_arguments(c.job.plan);
+  closs_buffers buffers = c.job.buffers;
+  cl_mem input = test_constant(&c.device, TEST_JOB_LENGTH + 1, 7), loss = test_constant(&c.device, 3, -1);
+  assert_true(launches == 1 || launches == 2); /* a pass; where it has several work-items or groups a merge */
+
+  /* The launch that prepared each kernel had no chunks or columns, and no 1 / N, two numbers; the pass began inside a
+   * chunk. */
+  assert_int_equal(arguments_set(&c, &buffers), memory + 3 * launches + 1);
+  test_job_expect(&c.job, &buffers, 2);
+  assert_int_equal(arguments_set(&c, &buffers), memory);
+  test_job_expect(&c.job, &buffers, 2);
+
+  buffers.input.memory = input;
+  assert_int_equal(arguments_set(&c, &buffers), memory);
+  buffers.input.offset = 1;
+  assert_int_equal(arguments_set(&c, &buffers), memory + 1);
+  test_job_expect(&c.job, &buffers, 6);
+  buffers.loss = (closs_buffer){loss, 2}; /* both launches have it */
+  assert_int_equal(arguments_set(&c, &buffers), memory + launches);
+  test_job_expect(&c.job, &buffers, 6);
+  buffers.upstream_value = 0.5; /* likewise */
+  assert_int_equal(arguments_set(&c, &buffers), memory + launches);
+  assert_int_equal(arguments_set(&c, &buffers), memory);
+  assert_int_equal(arguments_set(&c, &c.job.buffers), memory + 1 + 2 * launches); /* all back */
+  test_job_expect(&c.job, &c.job.buffers, 2);
+
+  clReleaseMemObject(input);
+  clReleaseMemObject(loss);
+  counted_free(&c);
+}
+
+/* Sums of weights, gradients of broadcast operands and merges enqueue as lightly. */
+static void test_every_launch_again(void **state) {
+  const closs_tensor weight = closs_tensor_contiguous(CLOSS_F32, 1, (uint64_t[]){TEST_JOB_LENGTH});
+  closs_plan_options options = test_job_options();
+  options.target = closs_tensor_contiguous(CLOSS_F32, 0, NULL);
+  options.weight = &weight;
+  options.outputs |= CLOSS_OUTPUT_TARGET_GRADIENT;
+  counted c;
+  counted_make(&c, *state, &options);
+  closs_buffers buffers = c.job.buffers;
+  cl_mem gradient = test_constant(&c.device, 1, 7);
+  buffers.weight = buffers.target; /* ones */
+  buffers.target_gradient.memory = gradient;
+  assert_true(c.job.plan->layout.step_count >= 3);
+  const unsigned memory = memory_arguments(c.job.plan);
+  assert_true(arguments_set(&c, &buffers) > memory);
+  for (int i = 0; i < 3; ++i)
+    assert_int_equal(arguments_set(&c, &buffers), memory);
+  test_job_expect(&c.job, &buffers, 2);
+  assert_true(test_read_float(&c.device, gradient, 0) == -1);
+  clReleaseMemObject(gradient);
+  counted_free(&c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_what_is_made_is_released),
-      cmocka_unit_test(test_each_call_fails_once),
-      cmocka_unit_test(test_each_allocation_fails_once),
+      cmocka_unit_test(test_what_is_made_is_released),   cmocka_unit_test(test_each_call_fails_once),
+      cmocka_unit_test(test_each_allocation_fails_once), cmocka_unit_test(test_only_what_changed_is_set),
+      cmocka_unit_test(test_every_launch_again),
   };
   return cmocka_run_group_tests_name("calls", tests, test_device_setup, test_device_teardown);
 }
