@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 [ $# -eq 0 ] || fail "takes no arguments"
 require "${base_packages[@]}" "${test_packages[@]}" clang clang-format clang-tidy cppcheck
 
-mapfile -t sources < <(find include src tests tools \( -name '*.c' -o -name '*.h' \) | sort)
+mapfile -t sources < <(find examples include src tests tools \( -name '*.c' -o -name '*.h' \) | sort)
 clang-format --dry-run -Werror "${sources[@]}"
 
 CC=gcc build build/lint-gcc -Dwerror=true

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "fit_columns.h"
 #include "fit_device.h"
 #include "fit_plot.h"
 #include "fit_solve.h"
@@ -103,7 +104,9 @@ static bool read_data(struct fit_call *call, struct failure *failure) {
     return failure_set(failure, STATUS_USAGE,
                        "X: %zu rows do not determine %zu coefficients%s; give more rows, or --l2 above 0", data->rows,
                        call->unknowns, data->intercept ? " with the intercept" : "");
-  return fit_data_prepare(data, arguments_value(call->arguments, "no-standardize") == NULL, failure);
+  /* With l2 there is one minimum, whatever the columns. */
+  return fit_data_prepare(data, arguments_value(call->arguments, "no-standardize") == NULL, failure) &&
+         (call->l2 > 0 || fit_columns_drop(data, failure));
 }
 
 /* ---- the solution ---- */
@@ -161,6 +164,10 @@ static bool solve(struct fit_call *call, struct failure *failure) {
   if (result->w == NULL || call->coefficients == NULL ||
       !fit_solve(&problem, call->tolerance, call->most_iterations, result))
     return failure_set(failure, STATUS_FAILED, "closs fit: out of memory for %zu coefficients", call->unknowns);
+  if (result->overflowed)
+    return failure_set(failure, STATUS_USAGE,
+                       "X, Y: the products or the loss overflow %s; give them in smaller units%s",
+                       closs_dtype_name(call->data.dtype), call->data.dtype == CLOSS_F32 ? ", or as f64" : "");
   fit_data_coefficients(&call->data, result->w, call->coefficients);
   if (call->arguments->verbose)
     fprintf(stderr, "closs: %s: %.3g after %zu iterations, tolerance %g\n",

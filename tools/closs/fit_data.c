@@ -199,37 +199,6 @@ static bool make_targets(struct fit_data *data, struct failure *failure) {
   return true;
 }
 
-/* Columns that are the same but for sign have the same sum against any vector. Found ones are said, and fitted all the
- * same: their shares of one coefficient are not determined, the sum is. */
-static bool tell_equal_columns(const struct fit_data *data, struct failure *failure) {
-  size_t n = data->features;
-  double *sums = calloc(2 * n, sizeof *sums);
-  uint32_t random = 1;
-  if (sums == NULL) return out_of_memory("X", failure);
-  double *row = sums + n;
-  for (size_t i = 0; i < data->rows; i++) {
-    random = random * 1664525u + 1013904223u;
-    double factor = (double)(random >> 8) - 0x1p23;
-    fit_data_row(
-        &(struct fit_data){.dtype = data->dtype, .design = data->design, .columns = data->columns, .features = n}, i,
-        row);
-    for (size_t j = 0; j < n; j++)
-      sums[j] += factor * row[j];
-  }
-  for (size_t j = 0; j < n; j++) {
-    for (size_t k = 0; k < j && sums[j] != 0; k++) {
-      if (fabs(sums[j]) != fabs(sums[k])) continue;
-      fprintf(stderr,
-              "closs: X: columns %zu and %zu (counted from 0) are the same but for scale: only the sum of their "
-              "coefficients is determined\n",
-              k, j);
-      break;
-    }
-  }
-  free(sums);
-  return true;
-}
-
 bool fit_data_prepare(struct fit_data *data, bool standardize, struct failure *failure) {
   size_t whole = (data->features + VECTOR - 1) / VECTOR * VECTOR, size = closs_dtype_size(data->dtype);
   data->columns = whole <= data->features + data->features * 3 / 5 ? whole : data->features;
@@ -244,7 +213,7 @@ bool fit_data_prepare(struct fit_data *data, bool standardize, struct failure *f
   memset(data->design, 0, data->rows * data->columns * size);
   for (size_t i = 0; i < data->rows; i++)
     fill_row(data, i);
-  return make_targets(data, failure) && tell_equal_columns(data, failure);
+  return make_targets(data, failure);
 }
 
 void fit_data_coefficients(const struct fit_data *data, const double *w, double *coefficients) {

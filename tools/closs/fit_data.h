@@ -22,7 +22,7 @@ struct fit_data {
 /* Reads X, Y and --weight, and checks that they are numbers and fit each other. */
 bool fit_data_read(struct fit_data *data, const struct arguments *arguments, struct failure *failure);
 
-/* Makes design and targets; says on stderr which columns do not tell anything. */
+/* Makes design and targets; says on stderr which columns are constant. */
 bool fit_data_prepare(struct fit_data *data, bool standardize, struct failure *failure);
 
 /* From the unknowns of the design (features, then the intercept if any) to coefficients in the units of X. */

@@ -115,11 +115,8 @@ bool fit_device_evaluate(void *user, const double *w, double *loss, double *grad
   for (size_t i = 0; i < data->features; i++)
     sum += gradient[i] = get(fit, fit->results, 1 + i);
   if (data->intercept) sum += gradient[data->features] = get(fit, fit->results, 1 + data->columns);
-  if (isfinite(sum)) return true;
-  return failure_set(fit->failure, STATUS_USAGE, "X, Y: the products or the loss overflow %s (mean loss %g)%s",
-                     closs_dtype_name(data->dtype), *loss,
-                     data->dtype == CLOSS_F32 ? "; give them in smaller units, or as f64"
-                                              : "; give them in smaller units");
+  if (!isfinite(sum)) *loss = INFINITY;
+  return true;
 }
 
 bool fit_device_set_width(void *user, double width) {

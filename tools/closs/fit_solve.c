@@ -67,6 +67,7 @@ static double duality_gap(struct fit_state *state) {
 static bool certify(struct fit_state *state, double tolerance, struct fit_result *result) {
   const struct fit_problem *problem = state->problem;
   size_t n = problem->unknowns, penalised = n - (problem->intercept ? 1 : 0);
+  if (!isfinite(state->at.objective)) return true; /* a vertex too far away */
   if (!problem->residuals(problem->user, state->residuals)) return false;
   double loss = mean_size(state);
   double objective = loss + 0.5 * problem->l2 * fit_dot(state->at.w, state->at.w, penalised);
@@ -147,12 +148,13 @@ static bool solve_l1(struct fit_state *state, double tolerance, struct fit_resul
 bool fit_solve(const struct fit_problem *problem, double tolerance, size_t most_iterations, struct fit_result *result) {
   struct fit_state state;
   bool l1 = problem->loss == CLOSS_L1;
-  result->converged = false;
+  result->converged = result->overflowed = false;
   result->iterations = 0;
   if (!fit_state_make(&state, problem, most_iterations, result->w)) return false;
   if (l1) state.width = 1;
   bool good = (!l1 || problem->set_width(problem->user, state.width)) && fit_evaluate(&state, &state.at);
-  if (good) {
+  result->overflowed = good && !isfinite(state.at.objective);
+  if (good && !result->overflowed) {
     state.start_scale = fit_slope_scale(&state, &state.at);
     good = l1 ? solve_l1(&state, tolerance, result) : solve_smooth(&state, tolerance, result);
     if (!l1) memcpy(result->w, state.at.w, problem->unknowns * sizeof *result->w);

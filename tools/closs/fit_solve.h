@@ -24,7 +24,8 @@ struct fit_problem {
   const double *shares; /* of the rows, sum 1; NULL: all equal */
   double unit;          /* the largest relative error of one rounding of the products */
 
-  /* Mean loss and gradient at w without l2, of the loss given above (of l1 smooth_l1, with the last set_width()). */
+  /* Mean loss and gradient at w without l2, of the loss given above (of l1 smooth_l1, with the last set_width()).
+   * An infinite loss: products, loss or gradient overflow there. */
   bool (*evaluate)(void *user, const double *w, double *loss, double *gradient);
   bool (*set_width)(void *user, double width);
   /* Prediction minus target of every row, of the last w evaluated. */
@@ -41,6 +42,7 @@ struct fit_result {
   double certificate; /* what the tolerance is compared with: see fit_solve() */
   size_t iterations;
   bool converged;
+  bool overflowed; /* at the start, so that nothing was done */
 };
 
 /*

@@ -81,13 +81,18 @@ static double next_step(double low, double low_slope, double high, double high_s
 bool fit_search(struct fit_state *state, double share, bool *found) {
   size_t n = state->problem->unknowns;
   double slope = fit_dot(state->at.gradient, state->direction, n), step = 1;
-  double low = 0, low_slope = slope, high = 0, high_slope = 0;
+  double low = 0, low_slope = slope, high = 0, high_slope = 0, overflow = INFINITY;
   double blur = 16 * state->problem->unit * fabs(state->at.objective); /* differences below it are rounding */
   *found = false;
   for (int trial = 0; trial < 40 && slope < 0; trial++) {
     for (size_t i = 0; i < n; i++)
       state->trial.w[i] = state->at.w[i] + step * state->direction[i];
     if (!fit_evaluate(state, &state->trial)) return false;
+    if (!isfinite(state->trial.objective)) { /* too far to be seen from there: much nearer */
+      overflow = step;
+      step = low > 0 ? sqrt(low * step) : step / 64;
+      continue;
+    }
     double here = fit_dot(state->trial.gradient, state->direction, n);
     /* The objective is convex: where it falls at the end of the step, it fell all the way. */
     bool lower = here <= 0 || state->trial.objective <= state->at.objective + 1e-4 * step * slope ||
@@ -106,7 +111,7 @@ bool fit_search(struct fit_state *state, double share, bool *found) {
       high = step;
       high_slope = here;
     }
-    step = high > 0 ? next_step(low, low_slope, high, high_slope) : 4 * step;
+    step = high > 0 ? next_step(low, low_slope, high, high_slope) : fmin(4 * step, sqrt(step * overflow));
   }
   return true;
 }
