@@ -94,6 +94,9 @@ static void product(void **state) {
 /* The loss of pieces that end anywhere, over one state. */
 static void pieces(void **state) {
   const test_device *device = *state;
+  /* Oclgrind keeps what it knows of a released, smaller buffer when its number is given again, and reports what was
+   * written beyond as uninitialised. */
+  if (strstr(device->name, "Oclgrind")) skip();
   static const uint64_t cuts[] = {0, 100, CHUNK - 3, CHUNK + 10, 7 * CHUNK, 7 * CHUNK + 1, 30 * CHUNK + 5};
   enum { CUTS = sizeof cuts / sizeof cuts[0], TOTAL = 30 * CHUNK + 5 };
   closs_error error;
