@@ -51,7 +51,7 @@ meson test -C "$folder" --no-rebuild --print-errorlogs "${arguments[@]}" || stat
 # in so many (odd, so that it meets every column of a table). Oclgrind, an interpreter, does without enqueue, whose user
 # events it never sees complete, and without compute, which takes it minutes.
 elsewhere() {
-  local -A every=([intel-cpu]=3 [intel-fpga]=3 [rusticl]=5 [oclgrind]=19)
+  local -A every=([intel-cpu]=5 [intel-fpga]=9 [rusticl]=5 [oclgrind]=19)
   local which=(--suite bits)
   source "build/implementations/$1.env"
   if [ "$1" = oclgrind ]; then
@@ -60,8 +60,8 @@ elsewhere() {
   elif [ "${CLOSS_TEST_FULL-}" ]; then
     every[$1]=1
   fi
-  CLOSS_TEST_EVERY=${every[$1]} meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes 1 --logbase "$1" \
-    "${arguments[@]}" "${which[@]}"
+  CLOSS_TEST_EVERY=${every[$1]} meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes 1 \
+    --timeout-multiplier 5 --logbase "$1" "${arguments[@]}" "${which[@]}"
 }
 
 # As many implementations side by side as there are processors.
