@@ -48,11 +48,11 @@ static closs_status make_layouts(closs_plan *plan, closs_error *error) {
 
 /* The kernel of a body in a program: its name. */
 static void kernel_name(const closs_program *program, enum closs_body body, char name[CLOSS_PREFIX + 16]) {
-  const char *stem = body == CLOSS_BODY_PASS      ? "pass"
-                     : body == CLOSS_BODY_COLUMNS ? "columns"
-                     : body == CLOSS_BODY_MERGE   ? "merge"
-                                                  : "extend";
-  snprintf(name, CLOSS_PREFIX + 16, "%s%s", program->prefix, stem);
+  int i = 0;
+  while (closs_bodies[i].body != body) {
+    i++;
+  }
+  snprintf(name, CLOSS_PREFIX + 16, "%s%s", program->prefix, closs_bodies[i].name);
 }
 
 static closs_status make_kernels(closs_plan *plan, closs_error *error) {

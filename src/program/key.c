@@ -31,19 +31,12 @@ static char *make_key(const closs_context *context, const char *variant, const c
 }
 
 void closs_key_variant(const closs_program_spec *spec, char *text, size_t size) {
-  static const struct {
-    uint32_t body;
-    const char *name;
-  } bodies[] = {{CLOSS_BODY_PASS, " pass"},
-                {CLOSS_BODY_COLUMNS, " columns"},
-                {CLOSS_BODY_MERGE, " merge"},
-                {CLOSS_BODY_EXTEND, " extend"},
-                {CLOSS_BODY_PROBE, ""}};
   const char *loss = spec->bodies & CLOSS_BODY_PROBE ? "probe" : closs_loss_by_id(spec->loss)->name;
   int used = snprintf(text, size, "%s %s", loss, closs_variant_at(spec->variant)->name);
-  for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
-    if ((spec->bodies & bodies[i].body) && used >= 0 && (size_t)used < size) {
-      used += snprintf(text + used, size - (size_t)used, "%s", bodies[i].name);
+  const uint32_t named = spec->bodies & ~(uint32_t)CLOSS_BODY_PROBE; /* the probe's name stands for a loss's */
+  for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
+    if ((named & (uint32_t)closs_bodies[i].body) && used >= 0 && (size_t)used < size) {
+      used += snprintf(text + used, size - (size_t)used, " %s", closs_bodies[i].name);
     }
   }
 }

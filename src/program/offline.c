@@ -9,16 +9,6 @@
 #include "base/sha256.h"
 #include "program/source.h"
 
-static const struct {
-  uint32_t body;
-  const char *name;
-} bodies[] = {{CLOSS_BODY_PASS, "pass"},
-              {CLOSS_BODY_COLUMNS, "columns"},
-              {CLOSS_BODY_MERGE, "merge"},
-              {CLOSS_BODY_EXTEND, "extend"},
-              {CLOSS_BODY_PROBE, "probe"}};
-enum { BODIES = sizeof bodies / sizeof bodies[0] };
-
 void closs_offline_prefix(const closs_program_spec *spec, char prefix[CLOSS_PREFIX]) {
   const char *loss = spec->bodies & CLOSS_BODY_PROBE ? "probe" : closs_loss_by_id(spec->loss)->name;
   snprintf(prefix, CLOSS_PREFIX, "closs_%s_%s_", loss, closs_variant_at(spec->variant)->name);
@@ -41,10 +31,10 @@ static size_t write_defines(const closs_program_spec *spec, const char *options,
   if (!(spec->bodies & CLOSS_BODY_PROBE)) {
     used += snprintf(text + used, room - (size_t)used, "#define CLOSS_SINGLE\n");
   }
-  for (int i = 0; i < BODIES; i++) {
-    if (spec->bodies & bodies[i].body) {
-      used +=
-          snprintf(text + used, room - (size_t)used, "#define closs_%s %s%s\n", bodies[i].name, prefix, bodies[i].name);
+  for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
+    if (spec->bodies & closs_bodies[i].body) {
+      used += snprintf(text + used, room - (size_t)used, "#define closs_%s %s%s\n", closs_bodies[i].name, prefix,
+                       closs_bodies[i].name);
     }
   }
   return (size_t)used;
@@ -163,9 +153,10 @@ closs_status closs_offline_make(const closs_allocator *allocator, const closs_pr
     return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the list of kernels (%zu bytes)", room);
   }
   char *place = offline->words;
-  for (int i = 0; i < BODIES; i++) {
-    if (spec->bodies & bodies[i].body) {
-      read_kernel(offline, spec, bodies[i].name, closs_variant_at(spec->variant)->arithmetic == CLOSS_F64, &place);
+  for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
+    if (spec->bodies & closs_bodies[i].body) {
+      read_kernel(offline, spec, closs_bodies[i].name, closs_variant_at(spec->variant)->arithmetic == CLOSS_F64,
+                  &place);
     }
   }
   offline->source.kernels = offline->kernels;

@@ -14,6 +14,11 @@ static const closs_variant_info variants[] = {
 #undef CONTIGUOUS
 #undef STRIDED
 
+const closs_body_info closs_bodies[CLOSS_BODY_COUNT] = {
+    {CLOSS_BODY_PASS, "pass"},     {CLOSS_BODY_COLUMNS, "columns"}, {CLOSS_BODY_MERGE, "merge"},
+    {CLOSS_BODY_EXTEND, "extend"}, {CLOSS_BODY_PROBE, "probe"},
+};
+
 const closs_variant_info *closs_variant_at(closs_variant variant) {
   return &variants[variant];
 }
@@ -62,13 +67,23 @@ static void add_options(closs_source *source, const closs_program_spec *spec, bo
   }
 }
 
+static void add_bodies(const closs_program_spec *spec, closs_source *source) {
+  for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
+    if (spec->bodies & closs_bodies[i].body) {
+      char file[32];
+      snprintf(file, sizeof file, "%s.cl", closs_bodies[i].name);
+      add_part(source, file);
+    }
+  }
+}
+
 void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *source) {
   memset(source, 0, sizeof *source);
   add_options(source, spec, fp64);
   add_part(source, "flags.h");
   add_part(source, "prelude.cl");
   if (spec->bodies & CLOSS_BODY_PROBE) {
-    add_part(source, "probe.cl");
+    add_bodies(spec, source);
     return;
   }
   char loss_file[64];
@@ -82,18 +97,5 @@ void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *
   add_part(source, "result.cl");
   add_part(source, "rows.cl");
   add_part(source, spec->group != 0 ? "schedule/groups.cl" : "schedule/lanes.cl");
-  static const struct {
-    uint32_t body;
-    const char *file;
-  } bodies[] = {
-      {CLOSS_BODY_PASS, "pass.cl"},
-      {CLOSS_BODY_COLUMNS, "columns.cl"},
-      {CLOSS_BODY_MERGE, "merge.cl"},
-      {CLOSS_BODY_EXTEND, "extend.cl"},
-  };
-  for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
-    if (spec->bodies & bodies[i].body) {
-      add_part(source, bodies[i].file);
-    }
-  }
+  add_bodies(spec, source);
 }

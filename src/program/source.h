@@ -39,6 +39,15 @@ typedef struct closs_source {
   char options[CLOSS_OPTIONS_LENGTH];
 } closs_source;
 
+/* The bodies, in the order of their kernels in a program: that of one called NAME is closs_NAME, of NAME.cl. */
+typedef struct closs_body_info {
+  enum closs_body body;
+  const char *name;
+} closs_body_info;
+
+#define CLOSS_BODY_COUNT 5
+extern const closs_body_info closs_bodies[CLOSS_BODY_COUNT];
+
 /* Puts together the text and options of a spec, for a device with or without fp64. */
 void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *source);
 
