@@ -407,11 +407,11 @@ closs_status closs_bundle_sources(closs_context *context, const closs_bundle_opt
                                   void (*visit)(void *user, const closs_offline_source *source), void *user,
                                   closs_error *error) {
   closs_status status = check_options(context, options, error);
-  if (status == CLOSS_OK && visit == NULL) {
-    status = closs_fail(error, CLOSS_INVALID_ARGUMENT, "visit: NULL, expected a function");
-  }
   if (status != CLOSS_OK) {
     return status;
+  }
+  if (visit == NULL) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "visit: NULL, expected a function");
   }
   pack p = {0};
   status = begin(&p, context, options, false, error);

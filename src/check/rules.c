@@ -97,7 +97,6 @@ static closs_status take_parameter(const closs_request *request, const closs_par
 
 closs_status closs_check_parameters(const closs_plan_options *options, closs_request *request, closs_error *error) {
   const closs_loss_info *info = request->info;
-  bool given[CLOSS_MAX_PARAMETERS] = {false};
   for (size_t i = 0; i < info->parameter_count; i++)
     request->parameters[i] = round_to_arithmetic(request, info->parameters[i].default_value);
   if (options->parameter_count && !options->parameters)
@@ -110,8 +109,9 @@ closs_status closs_check_parameters(const closs_plan_options *options, closs_req
     while (at < info->parameter_count && strcmp(info->parameters[at].name, name))
       at++;
     if (at == info->parameter_count) return unknown_parameter(info, name, error);
-    if (given[at]) return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: given more than once", name);
-    given[at] = true;
+    for (size_t before = 0; before < i; before++)
+      if (!strcmp(options->parameters[before].name, name))
+        return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: given more than once", name);
     closs_status status =
         take_parameter(request, &info->parameters[at], options->parameters[i].value, &request->parameters[at], error);
     if (status) return status;

@@ -453,7 +453,7 @@ static void test_refused_options(void **state) {
   const test_device *device = *state;
   const closs_linear_options good = options_of(&cases[3]), one = options_of(&cases[6]);
   closs_tensor weight = closs_tensor_contiguous(CLOSS_F32, 2, (uint64_t[]){66, 1});
-  closs_linear_options o = good;
+  closs_linear_options o;
 #define REFUSE(change, status, text) (o = good, change, refuse_options(device, o, status, text))
   REFUSE(o.size = 8, CLOSS_INVALID_ARGUMENT, "options: size is 8, expected ");
   REFUSE(o.rows = 0, CLOSS_INVALID_ARGUMENT, "rows: 0, expected 1 or more");

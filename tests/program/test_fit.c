@@ -236,7 +236,7 @@ static void combinations(void **state) {
 #define Y6 " '[1.0, 2, 3, 4, 5, 7]' "
   for (int i = 0; i < 4; i++) {
     char command[256];
-    double with[4], without[3];
+    double with[4] = {0}, without[3] = {0};
     snprintf(command, sizeof command,
              "closs fit '[[1.0, 2], [2, 1], [3, 5], [4, 4], [0, 7], [2, 2]]'" Y6 "--loss %s --json", losses[i]);
     fit(command);

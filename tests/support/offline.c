@@ -4,6 +4,7 @@
  * Builds the texts as one program, without options, by plain OpenCL, and writes the image.
  */
 #include <CL/cl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +56,11 @@ int main(int argc, char **argv) {
   size_t size = 0;
   clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL);
   unsigned char *image = malloc(size + 1);
-  if (image == NULL || size == 0) return fail("no image", 0);
+  if (image == NULL) return fail("no memory for the image", 0);
   clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof image, &image, NULL);
   FILE *file = fopen(argv[2], "wb");
-  if (file == NULL || fwrite(image, 1, size, file) != size || fclose(file) != 0) return fail(argv[2], 0);
-  return 0;
+  bool good = size > 0 && file != NULL && fwrite(image, 1, size, file) == size;
+  if (file != NULL) good = fclose(file) == 0 && good;
+  free(image);
+  return good ? 0 : fail(argv[2], 0);
 }

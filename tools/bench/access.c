@@ -78,7 +78,7 @@ static cl_mem buffer(const bench *b, size_t bytes) {
 
 /* Random numbers in [-1, 1); as f16 they are other numbers, none infinite. */
 static void fill(const bench *b, cl_mem memory, size_t elements, unsigned seed) {
-  float *values = malloc(elements * sizeof *values);
+  float *values = malloc((elements + 1) * sizeof *values);
   if (values == NULL) {
     die("no memory for the arrays");
   }

@@ -73,7 +73,7 @@ static void make(bench *b, const char *loss) {
   b->contenders[EMPTY] = contender_empty();
   b->contenders[UNCOMPENSATED] = b->elements % 4096 == 0 ? contender_uncompensated(b->elements, b->x, b->y) : NULL;
   for (int i = 0; i < CONTENDERS; i++) {
-    if (b->contenders[i] == NULL && (i < LOOPS || i == HALF || i == EMPTY)) {
+    if ((i < LOOPS || i == HALF || i == EMPTY) && b->contenders[i] == NULL) {
       exit(1); /* it was said why */
     }
   }

@@ -226,7 +226,7 @@ static void conclude(const struct group *group, const closs_loss_info *const *lo
   for (size_t i = 0; i < group->works; i++) {
     enum bench_work work = (enum bench_work)(i % BENCH_WORKS);
     enum bench_yardstick yardstick = bench_yardstick_of(work);
-    double *seconds = times_of_work(group, i), shares[MOST_ROUNDS];
+    double *seconds = times_of_work(group, i), shares[MOST_ROUNDS] = {0};
     for (size_t round = 0; round < group->rounds; round++)
       shares[round] = bytes[work] / seconds[round] * fastest[yardstick][round] / moved[yardstick];
     rows[i] = (struct bench_row){

@@ -63,7 +63,8 @@ static void drop(struct fit_data *data, size_t column) {
 bool fit_columns_drop(struct fit_data *data, struct failure *failure) {
   size_t n = data->features + 1, stride = data->rows > n + 16 ? data->rows / (n + 16) : 1;
   double square = (double)n * (double)n;
-  if ((double)(data->rows / stride + n) * square > GRAM_WORK) return true;
+  const size_t asked = data->rows / stride + n; /* rows */
+  if ((double)asked * square > GRAM_WORK) return true;
   double *gram = malloc((n * n + n + 1) * sizeof *gram), *x = gram == NULL ? NULL : gram + n * n;
   bool *combination = calloc(n, sizeof *combination);
   bool good = gram != NULL && combination != NULL;

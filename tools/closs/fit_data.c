@@ -145,8 +145,9 @@ static bool sum_columns(const struct fit_data *data, double *sum, double *square
  */
 static bool make_scales(struct fit_data *data, bool standardize, struct failure *failure) {
   size_t n = data->features;
-  double rows = (double)data->rows, *sum = calloc(3 * n, sizeof *sum), *square = sum + n, *first = sum + 2 * n;
+  double rows = (double)data->rows, *sum = calloc(3 * n, sizeof *sum);
   if (sum == NULL) return out_of_memory("X", failure);
+  double *square = sum + n, *first = sum + 2 * n;
   bool good = sum_columns(data, sum, square, first, failure);
   for (size_t j = 0; good && j < n; j++) {
     double offset = sum[j] / rows, mean = first[j] + offset, spread = sqrt(fmax(square[j] / rows - offset * offset, 0));
@@ -184,7 +185,7 @@ static int compare(const void *a, const void *b) {
 
 /* The targets, about their median where an intercept takes it up: residuals then begin at their own size. */
 static bool make_targets(struct fit_data *data, struct failure *failure) {
-  double *values = malloc(data->rows * sizeof *values);
+  double *values = malloc((data->rows + 1) * sizeof *values);
   if (values == NULL) return out_of_memory("Y", failure);
   for (size_t i = 0; i < data->rows; i++)
     values[i] = value_at(&data->y, data->dtype, i, 0);

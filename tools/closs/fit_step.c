@@ -140,7 +140,7 @@ static void keep_pair(struct fit_state *state) {
 /* The two loops of L-BFGS (Nocedal 1980). */
 static void lbfgs_direction(struct fit_state *state) {
   size_t n = state->problem->unknowns;
-  double *d = state->direction, factors[FIT_MEMORY];
+  double *d = state->direction, factors[FIT_MEMORY] = {0};
   for (size_t i = 0; i < n; i++)
     d[i] = -state->at.gradient[i];
   for (size_t k = state->pairs; k-- > 0;) {

@@ -105,10 +105,10 @@ static void *begin_states(const struct work *work, size_t count) {
 static bool run_pass(struct work *work, int index, void *const results[PASS_RESULTS], void **states,
                      struct failure *failure) {
   struct pass *pass = &work->passes[index];
-  if (pass->states > 0 && (*states = begin_states(work, pass->states)) == NULL)
-    return failure_set(failure, STATUS_FAILED, "states: out of memory");
-  bool good = pass_open(&work->stream, pass, failure) &&
-              pass_run(&work->stream, pass, results, pass->states > 0 ? *states : NULL, failure);
+  void *begun = pass->states > 0 ? begin_states(work, pass->states) : NULL;
+  if (pass->states > 0 && begun == NULL) return failure_set(failure, STATUS_FAILED, "states: out of memory");
+  if (states != NULL) *states = begun;
+  bool good = pass_open(&work->stream, pass, failure) && pass_run(&work->stream, pass, results, begun, failure);
   if (good && index == TERMS) loss_call_note(work->call, pass->plans[0]);
   pass_close(&work->stream, pass);
   return good;

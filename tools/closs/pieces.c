@@ -1,5 +1,6 @@
 #include "pieces.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- spaces ---- */
@@ -119,6 +120,7 @@ static uint64_t common_divisor(uint64_t a, uint64_t b) {
 /* The longest ranges that fit, where those of length `low` do. */
 static void lengthen(const struct pieces_space *space, uint64_t low, uint64_t step, pieces_fit fit, void *user,
                      struct pieces_cut *cut) {
+  assert(step > 0);
   uint64_t high = space->shape[cut->dims[cut->at]] + 1;
   while (high - low > 1) {
     cut->length = low + (high - low) / 2;
