@@ -101,7 +101,7 @@ fi
 for log in "${others[@]}" testlog; do
   awk -v on="${log/testlog/}" '
     /^test: / { print (on ? on " " : "") $NF ":" }
-    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|have the same bits|failed in turn/' \
+    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|computed on the device|have the same bits|failed in turn/' \
     "$folder/meson-logs/$log"*.txt || status=1
 done
 if [ ${#failed[@]} -gt 0 ]; then

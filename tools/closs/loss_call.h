@@ -7,6 +7,7 @@
 #include "operand.h"
 #include "output.h"
 #include "parameters.h"
+#include "timing.h"
 
 /* A result in memory. */
 struct result {
@@ -65,8 +66,5 @@ void loss_call_note(struct loss_call *call, const closs_plan *plan);
 
 /* The result on stdout: loss_print.c. */
 void loss_call_print(const struct loss_call *call);
-
-/* Seconds by the monotonic clock. */
-double seconds_now(void);
 
 #endif

@@ -1,16 +1,9 @@
 /* closs loss: the computation. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "loss_call.h"
 #include "loss_stream.h"
 #include "npy.h"
-
-double seconds_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Memory for a result, from a page's beginning: devices that share the host's memory use it where it is. */
 static bool make_result(struct result *result, const closs_tensor *tensor, struct failure *failure) {
