@@ -126,8 +126,9 @@ size_t check_case_ways(const struct check_group *group, size_t number, bool full
   if (!full && !is_short(group, shape, configuration)) return 0;
   const size_t size = full ? group->place[0] + variant + configuration : variant / 2;
   if (full) ways[count++] = (struct check_way){CLOSS_SCHEDULE_AUTO, 0};
-  if (full || variant % 2 == 0) ways[count++] = (struct check_way){CLOSS_SCHEDULE_LANES, 0};
-  if (full || variant % 2 == 1) ways[count++] = (struct check_way){CLOSS_SCHEDULE_GROUPS, sizes[size % 4]};
+  const bool lanes = (variant + variant / 2) % 2 == 0; /* variants of f32 and f64 alternate */
+  if (full || lanes) ways[count++] = (struct check_way){CLOSS_SCHEDULE_LANES, 0};
+  if (full || !lanes) ways[count++] = (struct check_way){CLOSS_SCHEDULE_GROUPS, sizes[size % 4]};
   return count;
 }
 

@@ -16,6 +16,8 @@ struct result {
   void *single; /* bf16 as f32, where it is written to a file: NumPy has no bf16 */
   char header[384];
   struct output *file; /* NULL: not written to one */
+  void *map;           /* the file itself, with `data` in it; NULL: `data` is from malloc() */
+  size_t map_size;
 };
 
 struct loss_call {
