@@ -59,9 +59,22 @@ elsewhere() {
     which=(golden gradient matrix schedules --wrapper "$PWD/tests/oclgrind/run.sh")
   elif [ "${CLOSS_TEST_FULL-}" ]; then
     every[$1]=1
+    which+=(--suite stream)
   fi
   CLOSS_TEST_EVERY=${every[$1]} meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes 1 \
     --timeout-multiplier 5 --logbase "$1" "${arguments[@]}" "${which[@]}"
+}
+
+# together: all implementations in one process.
+together() {
+  local name
+  for name in "${implementations[@]}"; do
+    source "build/implementations/$name.env"
+  done
+  unset CLOSS_TEST_DEVICE
+  export OCL_ICD_VENDORS=$PWD/build/implementations OCLGRIND_BUILD_OPTIONS=-disable-llvm-passes
+  CLOSS_TEST_ACROSS=${#implementations[@]} meson test -C "$folder" --no-rebuild --print-errorlogs --logbase across \
+    --timeout-multiplier 5 "${arguments[@]}" across
 }
 
 # As many implementations side by side as there are processors.
@@ -82,6 +95,12 @@ if [ "$folder" = build/tests ] && [ -z "${CLOSS_TEST_DEVICE-}" ]; then
   wait
 fi
 failed=()
+logs=("${others[@]}")
+if [ ${#others[@]} -gt 0 ] && [ ${#missing[@]} -eq 0 ]; then
+  logs+=(across)
+  rm -f "$folder/meson-logs/across"*
+  (together) || failed+=("all together")
+fi
 for name in "${others[@]}"; do
   echo "on $name:"
   cat "$folder/$name.log"
@@ -98,10 +117,10 @@ fi
 
 # What each suite found, and cmocka's summary of it, last; the logs (to whose name meson adds a wrapper's) hold each
 # test's output in full.
-for log in "${others[@]}" testlog; do
+for log in "${logs[@]}" testlog; do
   awk -v on="${log/testlog/}" '
     /^test: / { print (on ? on " " : "") $NF ":" }
-    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|have the same bits|failed in turn/' \
+    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|computed on the device|have the same bits|failed in turn/' \
     "$folder/meson-logs/$log"*.txt || status=1
 done
 if [ ${#failed[@]} -gt 0 ]; then
