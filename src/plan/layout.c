@@ -99,10 +99,9 @@ static closs_status check_reach(const closs_request *request, const closs_caps *
     const uint64_t size = closs_dtype_size(request->tensors[slot].dtype);
     const uint64_t last = (uint64_t)request->highest[slot] - (uint64_t)request->lowest[slot];
     if (request->used[slot] && caps->address_bits < 64 && last >= (UINT64_C(1) << caps->address_bits) / size) {
-      return closs_fail(error, CLOSS_UNSUPPORTED,
-                        "%s: reaches over %llu elements of %llu bytes; the device has addresses of %u bits",
-                        closs_slot_names[slot], (unsigned long long)last + 1, (unsigned long long)size,
-                        (unsigned)caps->address_bits);
+      return closs_fail(
+          error, CLOSS_UNSUPPORTED, "%s: reaches over %llu elements of %llu bytes; the device has addresses of %u bits",
+          closs_slot_names[slot], (unsigned long long)last + 1, (unsigned long long)size, (unsigned)caps->address_bits);
     }
   }
   return CLOSS_OK;

@@ -1,6 +1,6 @@
 /*
- * The test device as a lesser one: a table of OpenCL functions that tells of less, and refuses what a device with no more
- * would refuse. One thread, one such table at a time.
+ * The test device as a lesser one: a table of OpenCL functions that tells of less, and refuses what a device with no
+ * more would refuse. One thread, one such table at a time.
  */
 #ifndef TESTS_SUPPORT_LESSER_H
 #define TESTS_SUPPORT_LESSER_H
