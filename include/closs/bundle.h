@@ -91,7 +91,8 @@ typedef struct closs_offline_source {
 
 /**
  * Gives the sources of the programs that a bundle with these options would hold. Compiles nothing. The kernels are
- * single work-item kernels, launched with one work-item; their names differ, so that one image can hold all of them.
+ * single work-item kernels, launched with one work-item; their names differ, so that one image can hold all of them, and
+ * from those of another version or of other kernels, so that closs_bundle_make() refuses a stale image.
  * No argument is ever a NULL buffer. options->images is not used.
  * @param visit  called once a source; what it gets is valid during the call
  */

@@ -282,6 +282,37 @@ static bool has_kernels(const closs_context *context, cl_program program, const 
   return true;
 }
 
+/* Fails where the image has a spec's program, but of other sources: the names of its kernels tell. */
+static closs_status check_fresh(const pack *p, cl_program program, const closs_program_spec *spec, closs_error *error) {
+  char name[CLOSS_OFFLINE_NAME], wanted[CLOSS_PREFIX];
+  size_t size = 0;
+  if (p->context->cl.GetProgramInfo(program, CL_PROGRAM_KERNEL_NAMES, 0, NULL, &size) != CL_SUCCESS || size == 0) {
+    return CLOSS_OK;
+  }
+  char *names = closs_allocate(&p->context->allocator, size + 1);
+  if (names == NULL) {
+    return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the names of kernels (%zu bytes)", size);
+  }
+  closs_status status = CLOSS_OK;
+  closs_offline_name(spec, name);
+  closs_offline_prefix(spec, p->context->caps.fp64, wanted);
+  if (p->context->cl.GetProgramInfo(program, CL_PROGRAM_KERNEL_NAMES, size, names, NULL) == CL_SUCCESS) {
+    names[size] = '\0';
+    const size_t stem = strlen(name) + 1, whole = strlen(wanted);
+    for (const char *at = names; *at != '\0' && status == CLOSS_OK; at += strspn(at, ";")) {
+      const size_t length = strcspn(at, ";");
+      if (length > whole && memcmp(at, wanted, stem) == 0 && at[whole - 1] == '_' && memcmp(at, wanted, whole) != 0) {
+        status = closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                            "image: its kernel %.*s is of other sources; this closs's begin with %s", (int)length, at,
+                            wanted);
+      }
+      at += length;
+    }
+  }
+  closs_release(&p->context->allocator, names);
+  return status;
+}
+
 /* The rows of one image: those of its programs that no image before had. */
 static closs_status add_image(pack *p, const closs_image *image, closs_error *error) {
   cl_program program = closs_binary_load(p->context, image->bytes, image->size, "");
@@ -301,19 +332,20 @@ static closs_status add_image(pack *p, const closs_image *image, closs_error *er
       break;
     }
     if (has_kernels(p->context, program, &offline.source)) {
-      char prefix[CLOSS_PREFIX];
-      closs_offline_prefix(&p->specs[i], prefix);
       status = add_row(
-          p, closs_key_program(p->context, &p->specs[i]), prefix, image->bytes, image->size,
+          p, closs_key_program(p->context, &p->specs[i]), offline.prefix, image->bytes, image->size,
           p->specs[i].bodies & CLOSS_BODY_PROBE ? CLOSS_BUNDLE_IMAGE : CLOSS_BUNDLE_IMAGE | CLOSS_BUNDLE_SINGLE, error);
+    } else {
+      status = check_fresh(p, program, &p->specs[i], error);
     }
     closs_offline_release(&p->context->allocator, &offline);
   }
   p->context->cl.ReleaseProgram(program);
   return status != CLOSS_OK || p->row_count > before
              ? status
-             : closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                          "image: it has no kernels of the programs that are wanted, such as closs_l1_contiguous_f32");
+             : closs_fail(
+                   error, CLOSS_INVALID_ARGUMENT,
+                   "image: it has no kernels of the programs that are wanted, such as closs_l1_contiguous_f32_...");
 }
 
 /* Every program of what the options name must have come. */
@@ -323,7 +355,7 @@ static closs_status check_named(const pack *p, closs_error *error) {
     bool named = p->options->losses != NULL || p->options->dtypes != NULL;
     if (!probe && named && !has_row(p, &p->specs[i])) {
       char prefix[CLOSS_PREFIX];
-      closs_offline_prefix(&p->specs[i], prefix);
+      closs_offline_prefix(&p->specs[i], p->context->caps.fp64, prefix);
       return closs_fail(error, CLOSS_INVALID_ARGUMENT, "images: none has the kernels %s...", prefix);
     }
   }
