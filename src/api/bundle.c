@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "api/self_test.h"
+#include "api/typical.h"
 #include "base/allocate.h"
 #include "base/error.h"
 #include "plan/plan.h"
@@ -24,29 +26,7 @@ typedef struct pack {
 
 /* ---- which programs ---- */
 
-/* Plans that between them run every kernel of a variant. */
-enum { WHOLE, PIECE, BROADCAST, SHAPES };
-
-static closs_plan_options plan_options(const pack *p, const closs_loss_info *loss, const closs_variant_info *variant,
-                                       int shape) {
-  const uint64_t many[] = {UINT64_C(1) << 20}, matrix[] = {64, 1024};
-  closs_plan_options options = CLOSS_PLAN_OPTIONS_INIT;
-  options.loss = loss->loss;
-  options.outputs = CLOSS_OUTPUT_LOSS;
-  options.schedule = p->context->general ? CLOSS_SCHEDULE_AUTO : CLOSS_SCHEDULE_LANES;
-  options.input = options.target = closs_tensor_contiguous(variant->storage, 1, many);
-  options.input.strides[0] = variant->contiguous ? 1 : 2;
-  if (shape == PIECE) {
-    options.total_terms = many[0] * 4;
-  } else if (shape == BROADCAST) {
-    options.input = closs_tensor_contiguous(variant->storage, 2, matrix);
-    options.target = closs_tensor_contiguous(variant->storage, 1, matrix + 1);
-    options.outputs |= CLOSS_OUTPUT_TARGET_GRADIENT;
-  } else {
-    options.outputs |= CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
-  }
-  return options;
-}
+#define TERMS (UINT64_C(1) << 20) /* of the plans that are looked at */
 
 static bool wants_loss(const closs_bundle_options *options, closs_loss loss) {
   bool found = options->losses == NULL;
@@ -65,7 +45,7 @@ static bool wants_variant(const closs_bundle_options *options, const closs_varia
                                 : variant->complex_operands == (real != dtype) &&
                                       variant->arithmetic == (real == CLOSS_F64 ? CLOSS_F64 : CLOSS_F32);
   }
-  return found && variant->index_bits == 32;
+  return found;
 }
 
 static void add_spec(pack *p, const closs_program_spec *spec) {
@@ -119,13 +99,13 @@ static closs_status visit_plans(pack *p, closs_context *context, int what, closs
     const closs_loss_info *loss = closs_loss_at(l);
     for (int v = 0; v < CLOSS_VARIANT_COUNT && wants_loss(p->options, loss->loss); v++) {
       const closs_variant_info *variant = closs_variant_at((closs_variant)v);
-      if (!wants_variant(p->options, variant) || (variant->complex_operands && !loss->complex_operands) ||
-          (variant->arithmetic == CLOSS_F64 && !context->caps.fp64)) {
+      if (!wants_variant(p->options, variant) || (variant->arithmetic == CLOSS_F64 && !context->caps.fp64)) {
         continue;
       }
-      for (int shape = 0; shape < SHAPES && status == CLOSS_OK; shape++) {
-        if (shape != BROADCAST || !variant->contiguous) {
-          const closs_plan_options options = plan_options(p, loss, variant, shape);
+      for (closs_typical which = CLOSS_TYPICAL_WHOLE; which < CLOSS_TYPICALS && status == CLOSS_OK; which++) {
+        if (closs_typical_exists(loss, variant, which)) {
+          const closs_plan_options options = closs_typical_options(
+              loss, variant, which, TERMS, p->context->general ? CLOSS_SCHEDULE_AUTO : CLOSS_SCHEDULE_LANES);
           status = visit_plan(p, context, &options, what, error);
         }
       }
@@ -374,6 +354,9 @@ static closs_status try_images(pack *p, closs_device_class *device_class, closs_
   if (status == CLOSS_OK) {
     context->caps.compiler = false;
     status = visit_plans(p, context, PREPARE_BUNDLED, error);
+  }
+  if (status == CLOSS_OK) {
+    status = closs_self_test(context, CLOSS_SCHEDULE_LANES, error);
   }
   /* Without the probe's kernels in an image the class stays unknown. */
   if (status == CLOSS_OK && closs_context_probe(context, device_class, NULL) != CLOSS_OK) {
