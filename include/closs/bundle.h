@@ -52,10 +52,10 @@ typedef struct closs_bundle_options {
 /**
  * Makes a bundle for the context's device: compiles, or takes images; runs each kernel once without work; finds out the
  * device's class. Blocks. Of images, those programs are taken whose kernels are there; each loss and type that is named
- * in the options must have one.
+ * in the options must have one. What they compute is compared with closs_reference() first.
  * @param[out] bytes  the bundle, of *size bytes; set to NULL on failure. Released by closs_bundle_release().
  * @return CLOSS_INVALID_ARGUMENT, CLOSS_UNSUPPORTED (a type that the device lacks), CLOSS_COMPILE_FAILED,
- * CLOSS_OPENCL_ERROR or CLOSS_OUT_OF_MEMORY
+ * CLOSS_SELF_TEST_FAILED (an image computes something wrong), CLOSS_OPENCL_ERROR or CLOSS_OUT_OF_MEMORY
  */
 CLOSS_API closs_status closs_bundle_make(closs_context *context, const closs_bundle_options *options, void **bytes,
                                          size_t *size, closs_error *error);
@@ -91,8 +91,9 @@ typedef struct closs_offline_source {
 
 /**
  * Gives the sources of the programs that a bundle with these options would hold. Compiles nothing. The kernels are
- * single work-item kernels, launched with one work-item; their names differ, so that one image can hold all of them.
- * No argument is ever a NULL buffer. options->images is not used.
+ * single work-item kernels, launched with one work-item; their names differ, so that one image can hold all of them,
+ * and from those of another version or of other kernels, so that closs_bundle_make() refuses a stale image. No argument
+ * is ever a NULL buffer. options->images is not used.
  * @param visit  called once a source; what it gets is valid during the call
  */
 CLOSS_API closs_status closs_bundle_sources(closs_context *context, const closs_bundle_options *options,
