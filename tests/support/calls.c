@@ -135,23 +135,6 @@ static cl_int CL_API_CALL counted_EnqueueUnmapMemObject(cl_command_queue a, cl_m
   return code;
 }
 
-const closs_opencl *test_calls_start(test_calls **out) {
-#define COUNTED(name) counted_##name,
-  static const closs_opencl table = {sizeof table, CLOSS_OPENCL_FUNCTIONS(COUNTED)};
-#undef COUNTED
-  memset(&calls, 0, sizeof calls);
-  test_calls_again(0, CL_OUT_OF_RESOURCES);
-  *out = &calls;
-  return &table;
-}
-
-void test_calls_again(unsigned fail_at, cl_int code) {
-  calls.total = 0;
-  calls.fail_at = fail_at;
-  calls.code = code;
-  calls.failed = TEST_CALLS;
-}
-
 /* Waits for them, and lets them go. */
 static void check_events(test_calls *c) {
   for (unsigned i = 0; i < c->events && i < TEST_CALLS_EVENTS; ++i) {
@@ -164,6 +147,24 @@ static void check_events(test_calls *c) {
     clReleaseEvent(c->given[i]);
     c->given[i] = NULL;
   }
+}
+
+const closs_opencl *test_calls_start(test_calls **out) {
+#define COUNTED(name) counted_##name,
+  static const closs_opencl table = {sizeof table, CLOSS_OPENCL_FUNCTIONS(COUNTED)};
+#undef COUNTED
+  memset(&calls, 0, sizeof calls);
+  test_calls_again(0, CL_OUT_OF_RESOURCES);
+  *out = &calls;
+  return &table;
+}
+
+void test_calls_again(unsigned fail_at, cl_int code) {
+  check_events(&calls);
+  calls.total = 0;
+  calls.fail_at = fail_at;
+  calls.code = code;
+  calls.failed = TEST_CALLS;
 }
 
 void test_calls_balance(test_calls *c, unsigned events) {

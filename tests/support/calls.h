@@ -31,7 +31,7 @@ typedef struct test_calls {
 /* Sets all to 0 and returns the table; the counters stay valid until the next call. */
 const closs_opencl *test_calls_start(test_calls **calls);
 
-/* Sets all to 0 but for objects, and which call fails. */
+/* Sets all to 0 but for objects and events, and which call fails. Waits for the events. */
 void test_calls_again(unsigned fail_at, cl_int code);
 
 /* Fails the test unless every object was released that was made or retained, but for `events` events, and the commands
