@@ -42,8 +42,8 @@ static bool has_failed(const fault_scene *scene) {
 
 static closs_status work(fault_scene *scene, closs_error *error) {
   if (!scene->device.closs) {
-    const closs_status status = closs_context_create(scene->device.context, scene->device.device, &scene->options,
-                                                     &scene->device.closs, error);
+    const closs_status status =
+        closs_context_create(scene->device.context, scene->device.device, &scene->options, &scene->device.closs, error);
     assert_int_equal(status == CLOSS_OK, scene->device.closs != NULL);
     if (status != CLOSS_OK) return status;
     if (scene->path->no_compiler) scene->device.closs->caps.compiler = false;
@@ -170,8 +170,8 @@ void fault_walk(const test_device *device, const fault_path *path) {
   scene.options.opencl = test_calls_start(&scene.calls);
   scene.options.allocator = test_heap_allocator(&scene.heap);
   scene.device.closs = NULL;
-  if (path->kept && closs_context_create(device->context, device->device, &scene.options, &scene.device.closs,
-                                         &error) != CLOSS_OK)
+  if (path->kept &&
+      closs_context_create(device->context, device->device, &scene.options, &scene.device.closs, &error) != CLOSS_OK)
     fail_msg("%s", error.text);
   if (path->begin) path->begin(&scene);
   memcpy(made, scene.calls->made, sizeof made);

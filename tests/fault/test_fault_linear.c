@@ -74,8 +74,7 @@ static closs_status enqueue(fault_scene *scene, closs_linear *linear, closs_erro
   b.x.memory = m[X], b.w.memory = m[W], b.b.memory = m[B], b.y.memory = m[Y], b.predictions.memory = m[PREDICTIONS];
   b.loss.memory = m[LOSS], b.w_gradient.memory = m[W_GRADIENT], b.b_gradient.memory = m[B_GRADIENT];
   b.x_gradient.memory = m[X_GRADIENT], b.workspace.memory = workspace;
-  const closs_status status =
-      closs_linear_enqueue(linear, scene->device.queue, &b, 1, &l->gate, &event, error);
+  const closs_status status = closs_linear_enqueue(linear, scene->device.queue, &b, 1, &l->gate, &event, error);
   assert_int_equal(status == CLOSS_OK, event != NULL);
   if (event) {
     test_cl(clWaitForEvents(1, &event), "clWaitForEvents");

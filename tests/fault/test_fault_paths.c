@@ -159,8 +159,8 @@ static void end_disk(fault_scene *scene) {
 }
 
 static void disk(void **state) {
-  fault_walk(*state, &(fault_path){
-                         .name = "disk cache", .work = with_class, .begin = begin_disk, .end = end_disk, CACHED});
+  fault_walk(*state,
+             &(fault_path){.name = "disk cache", .work = with_class, .begin = begin_disk, .end = end_disk, CACHED});
 }
 
 /* A caller's cache of a few entries. */
@@ -216,11 +216,8 @@ static void end_shelf(fault_scene *scene) {
 }
 
 static void callers_cache(void **state) {
-  fault_walk(*state, &(fault_path){.name = "caller's cache",
-                                   .work = with_class,
-                                   .begin = begin_shelf,
-                                   .end = end_shelf,
-                                   CACHED});
+  fault_walk(*state, &(fault_path){
+                         .name = "caller's cache", .work = with_class, .begin = begin_shelf, .end = end_shelf, CACHED});
   /* Of the probe's programs nothing is to be had here. */
   fault_walk(*state, &(fault_path){.name = "caller's cache, empty",
                                    .work = whole_way,
@@ -268,11 +265,8 @@ static void end_bundle(fault_scene *scene) {
 }
 
 static void bundles(void **state) {
-  fault_walk(*state, &(fault_path){.name = "bundle",
-                                   .work = whole_way,
-                                   .begin = begin_bundle,
-                                   .end = end_bundle,
-                                   CACHED});
+  fault_walk(*state,
+             &(fault_path){.name = "bundle", .work = whole_way, .begin = begin_bundle, .end = end_bundle, CACHED});
   fault_walk(*state, &(fault_path){.name = "bundle, no compiler",
                                    .work = whole_way,
                                    .begin = begin_bundle,
@@ -297,8 +291,9 @@ static closs_status sources(fault_scene *scene, closs_error *error) {
 }
 
 static void bundle_sources(void **state) {
-  fault_walk(*state, &(fault_path){
-                         .name = "bundle sources", .work = sources, .kept = true, .harmless = FAULT_CALL(GetDeviceInfo)});
+  fault_walk(
+      *state,
+      &(fault_path){.name = "bundle sources", .work = sources, .kept = true, .harmless = FAULT_CALL(GetDeviceInfo)});
 }
 
 static closs_status make_bundle(fault_scene *scene, closs_error *error) {
@@ -320,8 +315,9 @@ static closs_status make_bundle(fault_scene *scene, closs_error *error) {
 /* Minutes: five general programs, each walk. */
 static void bundle_making(void **state) {
   if (!getenv("CLOSS_TEST_FULL")) skip();
-  fault_walk(*state, &(fault_path){
-                         .name = "bundle made", .work = make_bundle, .kept = true, .harmless = FAULT_CALL(GetDeviceInfo)});
+  fault_walk(
+      *state,
+      &(fault_path){.name = "bundle made", .work = make_bundle, .kept = true, .harmless = FAULT_CALL(GetDeviceInfo)});
 }
 
 /* ---- enqueues of a plan that is there ---- */
@@ -408,8 +404,7 @@ static void end_chained(fault_scene *scene) {
 static closs_status enqueue_chained(fault_scene *scene, closs_plan *plan, closs_error *error) {
   const chained *c = scene->own;
   cl_event event = c->gate;
-  const closs_status status =
-      closs_enqueue(plan, scene->device.queue, &c->job.buffers, 1, &c->gate, &event, error);
+  const closs_status status = closs_enqueue(plan, scene->device.queue, &c->job.buffers, 1, &c->gate, &event, error);
   assert_int_equal(status == CLOSS_OK, event != NULL);
   if (event) {
     test_cl(clWaitForEvents(1, &event), "clWaitForEvents");
@@ -499,8 +494,8 @@ static closs_status stream(fault_scene *scene, closs_error *error) {
 }
 
 static void streams(void **state) {
-  fault_walk(*state, &(fault_path){
-                         .name = "pieces", .work = stream, .begin = begin_pieces, .end = end_pieces, .kept = true});
+  fault_walk(*state,
+             &(fault_path){.name = "pieces", .work = stream, .begin = begin_pieces, .end = end_pieces, .kept = true});
 }
 
 /* ---- the host's arrays ---- */
@@ -523,8 +518,9 @@ static void host_arrays(void **state) {
                                    .end = end_sum,
                                    .kept = true,
                                    .all_codes = true});
-  fault_walk(*state, &(fault_path){
-                         .name = "compute, copies", .work = compute, .begin = begin_copied, .end = end_sum, .kept = true});
+  fault_walk(
+      *state,
+      &(fault_path){.name = "compute, copies", .work = compute, .begin = begin_copied, .end = end_sum, .kept = true});
 }
 
 int main(void) {
