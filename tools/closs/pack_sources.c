@@ -13,7 +13,7 @@
 
 struct writing {
   const char *folder;
-  char temporary[4096]; /* beside it */
+  char temporary[4096]; /* beside it; empty: not made */
   FILE *manifest;
   struct json json;
   struct failure *failure;
@@ -79,7 +79,12 @@ static bool begin(struct writing *w) {
   snprintf(w->temporary, sizeof w->temporary, "%.*s.closs-XXXXXX", (int)length, w->folder);
   mode_t mask = umask(0);
   umask(mask);
-  if (mkdtemp(w->temporary) == NULL || chmod(w->temporary, 0777 & ~mask) != 0) return cannot_write(w);
+  if (mkdtemp(w->temporary) == NULL) {
+    cannot_write(w);
+    w->temporary[0] = 0; /* there is none to remove */
+    return false;
+  }
+  if (chmod(w->temporary, 0777 & ~mask) != 0) return cannot_write(w);
   snprintf(path, sizeof path, "%s/manifest.json", w->temporary);
   w->manifest = fopen(path, "wb");
   return w->manifest != NULL || cannot_write(w);
@@ -90,7 +95,10 @@ bool pack_sources(const struct open_device *device, const closs_bundle_options *
   struct writing w = {.folder = folder, .failure = failure};
   closs_error error;
   signals_finish(); /* what follows is soon done */
-  if (!begin(&w)) return false;
+  if (!begin(&w)) {
+    if (w.temporary[0] != 0) remove_folder(w.temporary);
+    return false;
+  }
   w.json = json_begin(w.manifest);
   json_open(&w.json, NULL, '{');
   json_string(&w.json, "closs", closs_version());
