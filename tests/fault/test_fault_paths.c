@@ -86,10 +86,24 @@ static closs_status enqueue(fault_scene *scene, closs_error *error) {
   return compare(scene, test_work_enqueue(&scene->device, &s->work, s->plan, &results, error), &results);
 }
 
+/* Whether every command was waited for by a clFinish that did not fail. */
+static bool is_finished(const test_calls *calls) {
+  for (unsigned number = calls->total; number > 0; --number) {
+    const enum test_call call = (enum test_call)calls->trace[number];
+    if (number == calls->fail_at) continue;
+    if (call == TEST_CALL_Finish) return true;
+    if (strncmp(test_call_names[call], "clEnqueue", 9) == 0) return false;
+  }
+  return true;
+}
+
+/* The arrays are the caller's again when it returns, whatever it returns. */
 static closs_status compute(fault_scene *scene, closs_error *error) {
   sum *s = scene->own;
   test_results results;
-  return compare(scene, test_work_compute(&scene->device, &s->work, &results, error), &results);
+  const closs_status status = test_work_compute(&scene->device, &s->work, &results, error);
+  if (!is_finished(scene->calls)) fail_msg("closs_compute() left commands behind: %s", error ? error->text : "");
+  return compare(scene, status, &results);
 }
 
 /* ---- contexts, and where programs come from ---- */
@@ -128,6 +142,36 @@ static void cold(void **state) {
                                    .begin = getenv("CLOSS_TEST_FULL") ? everything : small_mean,
                                    .end = end_sum,
                                    .harmless = FAULT_CALL(GetDeviceInfo)});
+}
+
+/* A compiler that refuses, and what it says, which goes to the log or without memory for it is left out. */
+static closs_status refused(fault_scene *scene, closs_error *error) {
+  closs_error expected = {CLOSS_OK, CL_SUCCESS, ""};
+  const closs_status status = whole_way(scene, &expected);
+  assert_int_not_equal(status, CLOSS_OK);
+  if (status == CLOSS_COMPILE_FAILED && expected.opencl == CL_BUILD_PROGRAM_FAILURE) return CLOSS_OK;
+  if (error) *error = expected;
+  return status;
+}
+
+static void forget_line(void *user, closs_log_level level, const char *line) {
+  (void)user, (void)level, (void)line;
+}
+
+static void begin_refused(fault_scene *scene) {
+  scene->calls->refuses = true;
+  scene->options.log = forget_line;
+  small_mean(scene);
+}
+
+static void refusals(void **state) {
+  fault_walk(*state, &(fault_path){.name = "compiler refuses",
+                                   .work = refused,
+                                   .begin = begin_refused,
+                                   .end = end_sum,
+                                   .harmless = FAULT_CALL(GetDeviceInfo) | FAULT_CALL(GetProgramBuildInfo) |
+                                               FAULT_CALL(BuildProgram),
+                                   .harmless_memory = true});
 }
 
 /* Of a program from a cache, or to be kept in one, and of the class. */
@@ -525,10 +569,11 @@ static void host_arrays(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(contexts),       cmocka_unit_test(classes),       cmocka_unit_test(cold),
-      cmocka_unit_test(disk),           cmocka_unit_test(callers_cache), cmocka_unit_test(bundles),
-      cmocka_unit_test(bundle_sources), cmocka_unit_test(bundle_making), cmocka_unit_test(enqueues),
-      cmocka_unit_test(events),         cmocka_unit_test(streams),       cmocka_unit_test(host_arrays),
+      cmocka_unit_test(contexts),    cmocka_unit_test(classes),        cmocka_unit_test(cold),
+      cmocka_unit_test(refusals),    cmocka_unit_test(disk),           cmocka_unit_test(callers_cache),
+      cmocka_unit_test(bundles),     cmocka_unit_test(bundle_sources), cmocka_unit_test(bundle_making),
+      cmocka_unit_test(enqueues),    cmocka_unit_test(events),         cmocka_unit_test(streams),
+      cmocka_unit_test(host_arrays),
   };
   return cmocka_run_group_tests_name("fault paths", tests, test_device_setup, test_device_teardown);
 }

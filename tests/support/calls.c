@@ -72,10 +72,6 @@ STATUS(GetProgramBuildInfo, (cl_program a, cl_device_id b, cl_program_build_info
        (a, b, c, d, e, f))
 STATUS(RetainContext, (cl_context a), (a))
 STATUS(RetainDevice, (cl_device_id a), (a))
-STATUS(BuildProgram,
-       (cl_program a, cl_uint b, const cl_device_id *c, const char *d, void(CL_CALLBACK *e)(cl_program, void *),
-        void *f),
-       (a, b, c, d, e, f))
 STATUS(Finish, (cl_command_queue a), (a))
 OBJECT(CreateCommandQueue, cl_command_queue,
        (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code), (a, b, c, code))
@@ -108,6 +104,12 @@ RELEASE(ReleaseMemObject, cl_mem)
 RELEASE(ReleaseProgram, cl_program)
 RELEASE(ReleaseKernel, cl_kernel)
 RELEASE(ReleaseEvent, cl_event)
+
+static cl_int CL_API_CALL counted_BuildProgram(cl_program a, cl_uint b, const cl_device_id *c, const char *d,
+                                               void(CL_CALLBACK *e)(cl_program, void *), void *f) {
+  if (fails(TEST_CALL_BuildProgram)) return calls.code;
+  return calls.refuses ? CL_BUILD_PROGRAM_FAILURE : clBuildProgram(a, b, c, d, e, f);
+}
 
 static cl_int CL_API_CALL counted_SetKernelArg(cl_kernel a, cl_uint b, size_t c, const void *d) {
   if (!fails(TEST_CALL_SetKernelArg)) return clSetKernelArg(a, b, c, d);

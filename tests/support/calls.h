@@ -2,6 +2,8 @@
 #ifndef TESTS_SUPPORT_CALLS_H
 #define TESTS_SUPPORT_CALLS_H
 
+#include <stdbool.h>
+
 #include "closs/opencl.h"
 
 enum test_call {
@@ -24,6 +26,7 @@ typedef struct test_calls {
   cl_int code;               /* with this; CL_OUT_OF_RESOURCES at first */
   enum test_call failed;     /* which one it was; TEST_CALLS: none did */
   cl_uint argument;          /* of a clSetKernelArg that failed */
+  bool refuses;              /* every clBuildProgram fails with CL_BUILD_PROGRAM_FAILURE */
   unsigned char trace[TEST_CALLS_TRACED]; /* which call each was, from number 1 */
   cl_event given[TEST_CALLS_EVENTS];      /* the first events that commands gave, retained */
 } test_calls;
@@ -31,7 +34,7 @@ typedef struct test_calls {
 /* Sets all to 0 and returns the table; the counters stay valid until the next call. */
 const closs_opencl *test_calls_start(test_calls **calls);
 
-/* Sets all to 0 but for objects and events, and which call fails. Waits for the events. */
+/* Sets the numbers of calls to 0, and which one fails. Waits for the events. */
 void test_calls_again(unsigned fail_at, cl_int code);
 
 /* Fails the test unless every object was released that was made or retained, but for `events` events, and the commands
