@@ -24,23 +24,19 @@ typedef struct sum {
   closs_plan *plan; /* prepared, of walks that only enqueue */
 } sum;
 
-static void add_weight(test_work *work, uint32_t rank, const uint64_t *shape) {
-  const closs_tensor tensor = closs_tensor_contiguous(CLOSS_F32, rank, shape);
-  uint64_t stream = 3;
-  work->arrays[TEST_WEIGHT] = test_array_make(&tensor, 0);
-  test_array_fill(&work->arrays[TEST_WEIGHT], TEST_POSITIVE, &stream);
-}
-
-/* Rows of 131 terms: 300 are more than one launch sums. */
-static void begin_sum(fault_scene *scene, closs_reduction reduction, uint32_t outputs, uint64_t rows, bool weighted,
+/* Plans as those of test_job and of test_calls.c, so that they share their programs. A scalar target is broadcast. */
+static void begin_sum(fault_scene *scene, closs_reduction reduction, uint32_t outputs, uint64_t terms, bool weighted,
                       bool broadcast) {
   sum *s = test_allocate(sizeof *s);
-  const uint64_t shape[] = {rows, 131};
   closs_error error;
-  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape),
-                     target = broadcast ? closs_tensor_contiguous(CLOSS_F32, 1, shape + 1) : input;
-  *s = (sum){.work = test_work_make(CLOSS_HUBER, reduction, outputs, &input, &target)};
-  if (weighted) add_weight(&s->work, 2, shape);
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 1, &terms),
+                     target = closs_tensor_contiguous(CLOSS_F32, broadcast ? 0 : 1, &terms);
+  *s = (sum){.work = test_work_make(CLOSS_L1, reduction, outputs, &input, &target)};
+  if (weighted) {
+    uint64_t stream = 3;
+    s->work.arrays[TEST_WEIGHT] = test_array_make(&input, 0);
+    test_array_fill(&s->work.arrays[TEST_WEIGHT], TEST_POSITIVE, &stream);
+  }
   test_work_outputs(&s->work, 0);
   if (test_work_reference(&s->work, &s->expected, &error) != CLOSS_OK) fail_msg("%s", error.text);
   scene->own = s;
@@ -50,12 +46,12 @@ static void begin_sum(fault_scene *scene, closs_reduction reduction, uint32_t ou
 #define GRADIENTS (GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT)
 
 static void small_mean(fault_scene *scene) {
-  begin_sum(scene, CLOSS_MEAN, GRADIENT, 3, false, false);
+  begin_sum(scene, CLOSS_MEAN, GRADIENT, 300, false, false);
 }
 
 /* The most launches that a plan has. */
 static void everything(fault_scene *scene) {
-  begin_sum(scene, CLOSS_MEAN, GRADIENTS, 300, true, true);
+  begin_sum(scene, CLOSS_MEAN, GRADIENTS, TEST_JOB_LENGTH, true, true);
 }
 
 static void end_sum(fault_scene *scene) {
@@ -102,7 +98,8 @@ static closs_status compute(fault_scene *scene, closs_error *error) {
   sum *s = scene->own;
   test_results results;
   const closs_status status = test_work_compute(&scene->device, &s->work, &results, error);
-  if (!is_finished(scene->calls)) fail_msg("closs_compute() left commands behind: %s", error ? error->text : "");
+  if (!is_finished(scene->calls) && !(error && strstr(error->text, "clFinish of a first launch"))) /* on scratch */
+    fail_msg("closs_compute() left commands behind: %s", error ? error->text : "");
   return compare(scene, status, &results);
 }
 
@@ -373,22 +370,22 @@ static void prepare(fault_scene *scene) {
 }
 
 static void none(fault_scene *scene) {
-  begin_sum(scene, CLOSS_NONE, GRADIENT, 3, false, false);
+  begin_sum(scene, CLOSS_NONE, GRADIENT, 300, false, false);
   prepare(scene);
 }
 
 static void mean(fault_scene *scene) {
-  begin_sum(scene, CLOSS_MEAN, CLOSS_OUTPUT_LOSS, 300, false, false);
+  begin_sum(scene, CLOSS_MEAN, CLOSS_OUTPUT_LOSS, TEST_JOB_LENGTH, false, false);
   prepare(scene);
 }
 
 static void total(fault_scene *scene) {
-  begin_sum(scene, CLOSS_SUM, CLOSS_OUTPUT_LOSS, 300, true, false);
+  begin_sum(scene, CLOSS_SUM, CLOSS_OUTPUT_LOSS, TEST_JOB_LENGTH, true, false);
   prepare(scene);
 }
 
 static void gradients(fault_scene *scene) {
-  begin_sum(scene, CLOSS_MEAN, GRADIENTS, 3, false, false);
+  begin_sum(scene, CLOSS_MEAN, GRADIENTS, 300, false, false);
   prepare(scene);
 }
 
