@@ -67,7 +67,7 @@ static void test_what_is_made_is_released(void **state) {
   options.log = forget_line;
   options.log_user = &lines;
   if (go_all_the_way(*state, &options, &events, &error) != CLOSS_OK) fail_msg("%s", error.text);
-  test_calls_balance(calls, events);
+  test_calls_balance(calls, events, "in all");
   assert_int_equal(memory.live, 0);
   assert_true(memory.total > 3);
   assert_true(calls->made[TEST_CALL_CreateProgramWithSource] >= 2);
@@ -100,7 +100,7 @@ static void counted_make(counted *c, const test_device *device, const closs_plan
 static void counted_free(counted *c) {
   test_job_free(&c->job);
   closs_context_destroy(c->device.closs);
-  test_calls_balance(c->calls, 0);
+  test_calls_balance(c->calls, 0, "in all");
   assert_int_equal(c->memory.live, 0);
 }
 

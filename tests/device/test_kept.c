@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "support/calls.h"
-#include "support/harness.h"
 #include "support/device.h"
+#include "support/harness.h"
 
 /* A caller's cache in memory. */
 enum { MOST = 16 };
@@ -108,7 +108,7 @@ static void warm_is_cold(void **state) {
   assert_int_equal(calls->made[TEST_CALL_CreateProgramWithBinary], 1);
   assert_int_equal(cache.sets, 1);
   assert_memory_equal(&cold, &warm, sizeof cold);
-  test_calls_balance(calls, 0);
+  test_calls_balance(calls, 0, "in all");
 }
 
 /* Drivers crash on damaged binaries, or compute wrong results: none comes to see one. */

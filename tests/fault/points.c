@@ -121,8 +121,8 @@ static outcome walk(fault_scene *scene, unsigned call, cl_int code, unsigned all
   result.failed |= has_failed(scene);
   fail_next(scene, 0, CL_SUCCESS, 0);
   test_cl(clFinish(scene->device.queue), "clFinish");
-  test_calls_balance(scene->calls, scene->events);
-  assert_int_equal(scene->heap.live, live);
+  test_calls_balance(scene->calls, scene->events, what);
+  if (scene->heap.live != live) fail_msg("%s: %u blocks, and %u before", what, scene->heap.live, live);
   return result;
 }
 
@@ -184,6 +184,6 @@ void fault_walk(const test_device *device, const fault_path *path) {
   scene.calls->events = given;
   if (path->end) path->end(&scene);
   closs_context_destroy(scene.device.closs);
-  test_calls_balance(scene.calls, released);
+  test_calls_balance(scene.calls, released, path->name);
   assert_int_equal(scene.heap.live, 0);
 }

@@ -169,15 +169,21 @@ void test_calls_again(unsigned fail_at, cl_int code) {
   calls.failed = TEST_CALLS;
 }
 
-void test_calls_balance(test_calls *c, unsigned events) {
-  assert_int_equal(c->made[TEST_CALL_RetainContext], c->made[TEST_CALL_ReleaseContext]);
-  assert_int_equal(c->made[TEST_CALL_RetainDevice], c->made[TEST_CALL_ReleaseDevice]);
-  assert_int_equal(c->made[TEST_CALL_CreateCommandQueue], c->made[TEST_CALL_ReleaseCommandQueue]);
-  assert_int_equal(c->made[TEST_CALL_CreateBuffer], c->made[TEST_CALL_ReleaseMemObject]);
-  assert_int_equal(c->made[TEST_CALL_CreateProgramWithSource] + c->made[TEST_CALL_CreateProgramWithBinary],
-                   c->made[TEST_CALL_ReleaseProgram]);
-  assert_int_equal(c->made[TEST_CALL_CreateKernel], c->made[TEST_CALL_ReleaseKernel]);
-  assert_int_equal(c->made[TEST_CALL_EnqueueMapBuffer], c->made[TEST_CALL_EnqueueUnmapMemObject]);
-  assert_int_equal(c->events, c->made[TEST_CALL_ReleaseEvent] + events);
+static void check_released(const test_calls *c, const char *what, unsigned made, enum test_call release) {
+  if (made != c->made[release])
+    fail_msg("%s: %u objects, and %u times %s", what, made, c->made[release], test_call_names[release]);
+}
+
+void test_calls_balance(test_calls *c, unsigned events, const char *what) {
+  const unsigned *made = c->made;
+  check_released(c, what, made[TEST_CALL_RetainContext], TEST_CALL_ReleaseContext);
+  check_released(c, what, made[TEST_CALL_RetainDevice], TEST_CALL_ReleaseDevice);
+  check_released(c, what, made[TEST_CALL_CreateCommandQueue], TEST_CALL_ReleaseCommandQueue);
+  check_released(c, what, made[TEST_CALL_CreateBuffer], TEST_CALL_ReleaseMemObject);
+  check_released(c, what, made[TEST_CALL_CreateProgramWithSource] + made[TEST_CALL_CreateProgramWithBinary],
+                 TEST_CALL_ReleaseProgram);
+  check_released(c, what, made[TEST_CALL_CreateKernel], TEST_CALL_ReleaseKernel);
+  check_released(c, what, made[TEST_CALL_EnqueueMapBuffer], TEST_CALL_EnqueueUnmapMemObject);
+  check_released(c, what, c->events - events, TEST_CALL_ReleaseEvent);
   check_events(c);
 }

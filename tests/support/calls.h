@@ -38,7 +38,7 @@ const closs_opencl *test_calls_start(test_calls **calls);
 void test_calls_again(unsigned fail_at, cl_int code);
 
 /* Fails the test unless every object was released that was made or retained, but for `events` events, and the commands
- * of all events that were given complete, without an error. */
-void test_calls_balance(test_calls *calls, unsigned events);
+ * of all events that were given complete, without an error. `what` begins the message. */
+void test_calls_balance(test_calls *calls, unsigned events, const char *what);
 
 #endif
