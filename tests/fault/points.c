@@ -45,6 +45,7 @@ static closs_status work(fault_scene *scene, closs_error *error) {
     const closs_status status =
         closs_context_create(scene->device.context, scene->device.device, &scene->options, &scene->device.closs, error);
     assert_int_equal(status == CLOSS_OK, scene->device.closs != NULL);
+    scene->creation = scene->calls->total;
     if (status != CLOSS_OK) return status;
     if (scene->path->no_compiler) scene->device.closs->caps.compiler = false;
   }
@@ -133,8 +134,9 @@ static void fail_calls(fault_scene *scene) {
   walk(scene, 0, CL_SUCCESS, 0); /* which leaves programs and arguments behind */
   const unsigned total = walk(scene, 0, CL_SUCCESS, 0).calls;
   assert_in_range(total, 1, TEST_CALLS_TRACED - 1);
+  const unsigned before = full() || scene->path->creation ? 0 : scene->creation;
   memcpy(trace, scene->calls->trace, sizeof trace);
-  for (unsigned number = 1; number <= total; ++number) {
+  for (unsigned number = before + 1; number <= total; ++number) {
     const enum test_call call = (enum test_call)trace[number];
     if (call == TEST_CALL_SetKernelArg && ++arguments % ARGUMENTS_APART && !full()) continue;
     for (const cl_int *code = fault_codes(call); *code; ++code) {

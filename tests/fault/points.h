@@ -15,6 +15,7 @@ typedef struct fault_scene {
   test_calls *calls;
   test_heap heap;
   closs_context_options options; /* with the table of `calls` and the allocator of `heap` */
+  unsigned creation;             /* calls that made the context */
   unsigned events;               /* the walk's events that work() released itself */
   void *own;                     /* the path's */
 } fault_scene;
@@ -34,13 +35,15 @@ struct fault_path {
   bool no_compiler;                   /* on a device without one */
   uint32_t harmless;                  /* FAULT_CALL() of calls without which the result is still right */
   bool harmless_memory;               /* so are some allocations */
+  bool creation;                      /* the calls that make the context fail too */
   bool all_codes;                     /* each call fails with each error that it may return, not only with the first */
 };
 
 /*
  * Each call and each allocation fails once. Then: a status and a line that say which one and why, or where that is
  * harmless the right result; everything is released; every event completes; and the same context does the work.
- * Without $CLOSS_TEST_FULL only some of clSetKernelArg's many calls fail. Prints how many did.
+ * Without $CLOSS_TEST_FULL, on paths without `creation` the calls of closs_context_create() do not fail, and of those
+ * of clSetKernelArg only some. Prints how many did.
  */
 void fault_walk(const test_device *device, const fault_path *path);
 

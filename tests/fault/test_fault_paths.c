@@ -119,6 +119,7 @@ static void contexts(void **state) {
   fault_walk(*state, &(fault_path){.name = "context and plan",
                                    .work = make_plan,
                                    .harmless = FAULT_CALL(GetDeviceInfo),
+                                   .creation = true,
                                    .all_codes = true});
 }
 
