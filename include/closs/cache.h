@@ -64,7 +64,7 @@ typedef struct closs_cache_entry {
 /**
  * Visits the entries of a disk cache, the one used last first. A folder that does not exist has none.
  * @param[out] bytes  NULL, or set to the bytes of all
- * @return CLOSS_INVALID_ARGUMENT where the folder can't be used (not private, no folder), CLOSS_OUT_OF_MEMORY
+ * @return CLOSS_INVALID_ARGUMENT where the folder can't be used (not private, no folder) or read, CLOSS_OUT_OF_MEMORY
  */
 CLOSS_API closs_status closs_cache_list(const char *directory,
                                         void (*visit)(void *user, const closs_cache_entry *entry), void *user,

@@ -40,7 +40,7 @@ typedef struct closs_timing {
 
 /**
  * Plans, prepares, computes and waits: everything in one call, for host pointers. Where the device shares the host's
- * memory the arrays are used where they are.
+ * memory the arrays are used where they are. When it returns nothing is at work on them, also where it failed.
  * @param plan_out  NULL, or gets the plan, for questions about it (layouts, program origin); the caller destroys it
  * @param timing  may be NULL
  * @return as closs_plan_create(), closs_plan_prepare() and closs_enqueue()

@@ -136,7 +136,9 @@ typedef struct closs_linear_buffers {
  * The queue must be in order: CLBlast takes no wait list, so order is that of the queue, and the wait list is waited
  * for by a marker before the first command. CLBlast compiles its kernels at the first call of a kind and size class,
  * and keeps them for the process; it may also take a temporary buffer of the device: then this call blocks.
- * @param[out] event  NULL, or set to an event that completes when all results are written; the caller releases it.
+ * On failure the commands enqueued so far may still run; outputs then hold nothing of use.
+ * @param[out] event  NULL, or set to an event that completes when all results are written; the caller releases it. Set
+ * to NULL on failure.
  * @return CLOSS_NOT_PREPARED, CLOSS_INVALID_ARGUMENT, CLOSS_UNSUPPORTED (the queue) or CLOSS_OPENCL_ERROR (CLBlast's
  * statuses too)
  */

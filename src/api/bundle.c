@@ -295,12 +295,13 @@ static closs_status check_fresh(const pack *p, cl_program program, const closs_p
 
 /* The rows of one image: those of its programs that no image before had. */
 static closs_status add_image(pack *p, const closs_image *image, closs_error *error) {
-  cl_program program = closs_binary_load(p->context, image->bytes, image->size, "");
+  closs_error why;
+  cl_program program = closs_binary_load(p->context, image->bytes, image->size, "", &why);
   closs_status status = CLOSS_OK;
   size_t before = p->row_count;
   if (program == NULL) {
-    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "image: %zu bytes that the driver of %s does not take",
-                      image->size, p->context->device_name);
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "image: %zu bytes that the driver of %s does not take: %s (%d)",
+                      image->size, p->context->device_name, closs_opencl_error_name(why.opencl), (int)why.opencl);
   }
   for (size_t i = 0; i < p->spec_count && status == CLOSS_OK; i++) {
     closs_offline offline;

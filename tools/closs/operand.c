@@ -96,6 +96,16 @@ static bool read_stream(struct operand *operand, int descriptor, size_t *size, s
   return true;
 }
 
+/* Private and writable: bytes may be swapped in place without touching the file. False: it can't be mapped. */
+static bool map(struct operand *operand, int descriptor, size_t size) {
+  void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
+  if (bytes == MAP_FAILED) return false;
+  operand->map = bytes;
+  operand->map_size = size;
+  operand->descriptor = descriptor;
+  return true;
+}
+
 /* Brings a file's bytes into memory: mapped, or where that can't be, read. */
 static bool load(struct operand *operand, void **bytes, size_t *size, struct failure *failure) {
   bool standard_input = strcmp(operand->text, "-") == 0;
@@ -103,17 +113,10 @@ static bool load(struct operand *operand, void **bytes, size_t *size, struct fai
   struct stat status;
   if (descriptor < 0 || fstat(descriptor, &status) != 0) {
     cannot_read(operand, failure);
-  } else if (!standard_input && S_ISREG(status.st_mode) && status.st_size > 0) {
-    *size = (size_t)status.st_size;
-    /* Private and writable: bytes may be swapped in place without touching the file. */
-    void *map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
-    if (map == MAP_FAILED) {
-      cannot_read(operand, failure);
-    } else {
-      operand->map = *bytes = map;
-      operand->map_size = *size;
-      operand->descriptor = descriptor;
-    }
+  } else if (!standard_input && S_ISREG(status.st_mode) && status.st_size > 0 &&
+             map(operand, descriptor, (size_t)status.st_size)) {
+    *bytes = operand->map;
+    *size = operand->map_size;
   } else if (read_stream(operand, descriptor, size, failure)) {
     *bytes = operand->map != NULL ? operand->map : operand->memory;
   }
@@ -209,8 +212,9 @@ bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure 
 
 bool operand_check_whole(const struct operand *operand, struct failure *failure) {
   struct stat status;
-  if (operand->map == NULL || (fstat(operand->descriptor, &status) == 0 && status.st_size >= (off_t)operand->map_size))
-    return true;
+  if (operand->map == NULL) return true;
+  if (fstat(operand->descriptor, &status) != 0) return cannot_read(operand, failure);
+  if (status.st_size >= (off_t)operand->map_size) return true;
   return failure_set(failure, STATUS_USAGE, "%s: '%.200s' was shortened while it was read", operand->what,
                      operand->text);
 }

@@ -39,7 +39,8 @@ static void on_signal(int number) {
 
 void signals_install(bool json) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGBUS};
-  struct sigaction action = {.sa_handler = on_signal};
+  /* Where the handler returns, what it interrupted goes on. */
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   say_json = json;
   sigfillset(&action.sa_mask);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
