@@ -101,6 +101,33 @@ def make_json():
     write("json", "nested", b"\7\1a\x08\1b\7\x08\4\x09\7\x09\x09\x09\4\1z")
 
 
+def make_plan():
+    """Bytes as descriptor.c takes them: caps, numbers, rank and shape, operands, factors, results, piece, places."""
+    types = {"f32": 0, "f16": 1, "f64": 2, "c64": 133}
+
+    def plan(name, loss=0, reduction=1, outputs=6, modes=(0, 0), caps=0, lengths=(0, 1, 4), masks=(0, 0), factors=(),
+             strides=((0,), (0,)), dtypes=("f32", "f32"), results=(0,), piece=(0,), places=()):
+        head = [caps, loss, reduction, outputs, 0, *modes, 0, 0, 0, 5, len(lengths), *lengths]
+        for mask, stride, dtype in zip(masks, strides, dtypes):
+            head += [types[dtype], mask, 96, *stride]
+        write("plan", name, bytes(head + list(factors or (0,)) + [*results, *piece, *places]))
+
+    plan("contiguous")
+    plan("strided", strides=((4, 1), (5, 3)), dtypes=("f16", "f64"), outputs=2, modes=(1, 0))
+    plan("broadcast", masks=(0, 3), reduction=2, loss=3, caps=1)
+    plan("weighted", factors=(1, 0, 4, 96, 0), loss=2, reduction=1)
+    plan("upstream", factors=(7, 0, 2, 96, 0, 0, 3, 0), reduction=0)
+    plan("in-place", modes=(2, 2), places=(0, 0, 0, 0) * 2)
+    plan("negative", strides=((5, 7), (6, 2)), results=(1, 5, 1))
+    plan("complex", dtypes=("c64", "f32"), masks=(1, 0), loss=0)
+    plan("empty", lengths=(8, 1, 0), masks=(1, 0))
+    plan("huge", lengths=(0xE8,), strides=((6, 1), (6, 1)))
+    plan("borders", lengths=(0, 0), strides=((7, 0xED, 0xEC), (7, 0xEB, 0xED)))
+    plan("piece", piece=(225, 0xE8), outputs=0)
+    plan("long", lengths=(13, 0), masks=(2, 0), caps=2)
+    plan("shared", places=(129, 0, 129, 0, 129, 0, 129, 0, 130, 0, 131, 0, 132, 0))
+
+
 if __name__ == "__main__":
     make_npy()
     make_picture()
@@ -108,3 +135,4 @@ if __name__ == "__main__":
     make_entry()
     make_command_line()
     make_json()
+    make_plan()

@@ -175,6 +175,7 @@ bool number_parse_size(const char *text, uint64_t *size) {
   const char *unit = *at != 0 ? strchr(units, *at) : NULL;
   if (*at != 0 && (unit == NULL || at[1] != 0)) return false;
   int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+  if (value > UINT64_MAX >> shift) return false;
   *size = value << shift;
-  return *size >> shift == value;
+  return true;
 }
