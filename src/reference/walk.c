@@ -29,7 +29,8 @@ static uint64_t walk_part(closs_walk *walk, const closs_request *request, int op
   for (uint32_t dimension = 0; dimension < request->rank; ++dimension) {
     if (is_summed(request, operand, dimension) != summed) continue;
     append(walk, request, dimension);
-    steps *= request->shape[dimension];
+    /* Lengths beside one of 0 may be anything. */
+    if (__builtin_mul_overflow(steps, request->shape[dimension], &steps)) steps = UINT64_MAX;
   }
   return steps;
 }

@@ -1,7 +1,7 @@
 /* Bundles: as they are, and with their checksums made good, so that changes reach what is behind them. */
+#include "program/bundle.h"
 #include "base/sha256.h"
 #include "fuzz.h"
-#include "program/bundle.h"
 #include "program/entry.h"
 
 /* The layout that program/bundle.h describes. */

@@ -79,8 +79,10 @@ static void add_path(const char *path, bool run) {
 
 /* Numbers that readers get wrong, in either byte order. */
 static void put_number(uint8_t *at, size_t bytes, uint64_t *stream) {
-  static const uint64_t borders[] = {0, 1, 2, 7, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-                                     0xffffffff, 0x100000000, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+  static const uint64_t borders[] = {
+      0,         1,      2,          7,          0x7f,       0x80,        0xff,      0x7fff,
+      0x8000,    0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, INT64_MAX, (uint64_t)INT64_MAX + 1,
+      UINT64_MAX};
   uint64_t value = borders[below(stream, sizeof borders / sizeof borders[0])] + below(stream, 3) - 1;
   const bool swapped = next(stream) & 1;
   for (size_t i = 0; i < bytes; i++)

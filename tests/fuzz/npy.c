@@ -1,6 +1,6 @@
 /* The reader and the writer of .npy headers: what is accepted lies within the file. */
-#include "fuzz.h"
 #include "npy.h"
+#include "fuzz.h"
 
 /* The elements that the strides reach are those of the file, from the first to the last. */
 static void check_reach(const struct npy_header *header, size_t size) {

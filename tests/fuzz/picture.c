@@ -1,6 +1,6 @@
 /* Pictures: as they are, and with the checksums of their chunks made good, so that changes reach the reader. */
-#include "fuzz.h"
 #include "picture.h"
+#include "fuzz.h"
 
 static uint32_t crc32(const uint8_t *bytes, size_t size) {
   uint32_t crc = UINT32_MAX;

@@ -172,7 +172,7 @@ static void writes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(grey), cmocka_unit_test(colors), cmocka_unit_test(palettes),
-                                     cmocka_unit_test(damaged), cmocka_unit_test(sizes), cmocka_unit_test(writes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(grey),    cmocka_unit_test(colors), cmocka_unit_test(palettes),
+                                     cmocka_unit_test(damaged), cmocka_unit_test(sizes),  cmocka_unit_test(writes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
