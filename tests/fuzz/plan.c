@@ -6,15 +6,14 @@
 #include "plan/plan.h"
 
 #include "cl/flags.h"
-#include "closs/host.h"
 #include "closs/partial.h"
-#include "descriptor.h"
 #include "enqueue/places.h"
+#include "memory.h"
 #include "program/source.h"
 
 __extension__ typedef __int128 wide;
 
-enum { MOST_TERMS = 8300, MOST_BYTES = 1 << 17, SAMPLES = 24 };
+enum { SAMPLES = 24 };
 
 /* ---- devices ---- */
 
@@ -296,74 +295,6 @@ static bool check_places(fuzz_input *input, const closs_plan *plan, const fuzz_p
   return good;
 }
 
-/* ---- the reference ---- */
-
-/* Marks the bytes that a slot's elements take in its root. */
-static void mark(const closs_request *request, const fuzz_places *places, int slot, unsigned char *marks) {
-  const closs_tensor *tensor = &request->tensors[slot];
-  const uint64_t size = closs_dtype_size(tensor->dtype), count = closs_tensor_elements(tensor);
-  for (uint64_t number = 0; number < count; number++) {
-    uint64_t rest = number;
-    int64_t at = (int64_t)places->offset[slot];
-    for (uint32_t left = tensor->rank; left > 0; left--) {
-      at += (int64_t)(rest % tensor->shape[left - 1]) * tensor->strides[left - 1];
-      rest /= tensor->shape[left - 1];
-    }
-    memset(marks + places->begin[places->buffer[slot]] + (uint64_t)at * size, 1, size);
-  }
-}
-
-/* Computes in blocks of exactly the buffers' sizes, and sees what changed there. */
-static void run_reference(const fuzz_descriptor *descriptor, const closs_request *request, const fuzz_places *places) {
-  unsigned char *memory[FUZZ_ROOTS], *before[FUZZ_ROOTS], *marks[FUZZ_ROOTS];
-  char *arrays[CLOSS_SLOT_COUNT], element[16] = {0};
-  closs_error error = {CLOSS_OK, 0, ""};
-  for (unsigned i = 0; i < FUZZ_ROOTS; i++) {
-    const size_t size = (size_t)places->size[i];
-    memory[i] = fuzz_allocate(size);
-    for (size_t at = 0; at < size; at++)
-      memory[i][at] = (unsigned char)(at % 4 == 3 ? 0x3f : at * 37);
-    before[i] = fuzz_copy(memory[i], size, 0);
-    marks[i] = memset(fuzz_allocate(size), 0, size);
-  }
-  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
-    const unsigned root = fuzz_root(places->buffer[slot]);
-    const bool used = request->used[slot] && closs_tensor_elements(&request->tensors[slot]) > 0 &&
-                      (request->terms > 0 || slot >= CLOSS_SLOT_LOSS);
-    arrays[slot] = (char *)element; /* of no terms, the reference may still read one upstream gradient */
-    if (!used) continue;
-    arrays[slot] = (char *)memory[root] + places->begin[places->buffer[slot]] +
-                   places->offset[slot] * closs_dtype_size(request->tensors[slot].dtype);
-    if (slot >= CLOSS_SLOT_LOSS) mark(request, places, slot, marks[root]);
-  }
-  const closs_arrays given = {sizeof given,
-                              arrays[CLOSS_SLOT_INPUT],
-                              arrays[CLOSS_SLOT_TARGET],
-                              arrays[CLOSS_SLOT_WEIGHT],
-                              arrays[CLOSS_SLOT_UPSTREAM],
-                              descriptor->upstream_value,
-                              arrays[CLOSS_SLOT_LOSS],
-                              arrays[CLOSS_SLOT_INPUT_GRADIENT],
-                              arrays[CLOSS_SLOT_TARGET_GRADIENT]};
-  FUZZ_CHECK(closs_reference(&descriptor->options, &given, &error) == CLOSS_OK, "%s", error.text);
-  for (unsigned i = 0; i < FUZZ_ROOTS; i++) {
-    for (size_t at = 0; at < places->size[i]; at++)
-      FUZZ_CHECK(marks[i][at] != 0 || memory[i][at] == before[i][at], "byte %zu of buffer %u was written", at, i);
-    free(memory[i]);
-    free(before[i]);
-    free(marks[i]);
-  }
-}
-
-static bool is_small(const closs_request *request, const fuzz_places *places) {
-  bool small = request->terms <= MOST_TERMS;
-  for (unsigned i = 0; i < FUZZ_BUFFERS; i++)
-    small = small && places->size[i] <= MOST_BYTES;
-  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++)
-    small = small && (!request->used[slot] || closs_tensor_elements(&request->tensors[slot]) <= MOST_TERMS);
-  return small;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static closs_context context = {.cl = {.GetMemObjectInfo = buffer_info}};
   fuzz_input input = {data, size};
@@ -381,7 +312,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   check_layout(&plan.request, &plan.layout);
   fuzz_place(&input, &plan.request, &places);
-  if (check_places(&input, &plan, &places) && is_small(&plan.request, &places) && plan.request.total_terms == 0)
-    run_reference(&descriptor, &plan.request, &places);
+  if (!check_places(&input, &plan, &places) || plan.request.total_terms != 0 || !fuzz_is_small(&plan.request, &places))
+    return 0;
+  fuzz_memory memory = fuzz_memory_make(&places);
+  fuzz_reference(&descriptor, &plan.request, &places, &memory);
+  fuzz_memory_free(&memory);
   return 0;
 }
