@@ -29,6 +29,17 @@ static void check_number(closs_dtype dtype, const void *element) {
   FUZZ_CHECK(again == value || (again != again && value != value), "%.17g is written as %s", value, text);
 }
 
+/* Runs of what stands between brackets, commas and space: the numbers, where all is well. */
+static uint64_t count_numbers(const char *text) {
+  static const char between[] = "[], \t\r\n\v\f";
+  uint64_t count = 0;
+  for (text += strspn(text, between); *text != 0; text += strspn(text, between)) {
+    count++;
+    text += strcspn(text, between);
+  }
+  return count;
+}
+
 static void check_literal(const char *text, closs_dtype dtype) {
   struct failure failure = {0};
   closs_tensor tensor;
@@ -39,7 +50,7 @@ static void check_literal(const char *text, closs_dtype dtype) {
     return;
   }
   const uint64_t count = closs_tensor_elements(&tensor);
-  FUZZ_CHECK(tensor.dtype == dtype && count <= strlen(text), "%llu elements", (unsigned long long)count);
+  FUZZ_CHECK(tensor.dtype == dtype && count == count_numbers(text), "%llu elements", (unsigned long long)count);
   for (uint64_t i = 0; i < count; i++)
     check_number(dtype, (const char *)elements + i * closs_dtype_size(dtype));
   free(elements);

@@ -176,9 +176,11 @@ void fuzz_place(fuzz_input *input, const closs_request *request, fuzz_places *pl
     /* Apart, one behind the other, by default. */
     const unsigned buffer = where < 128 ? slot % FUZZ_ROOTS : where % FUZZ_BUFFERS;
     const uint64_t below = 0 - (uint64_t)request->lowest[slot];
-    uint64_t behind = size > 0 && where < 64 ? places->size[buffer] / size + 1 : 0, end;
+    uint64_t behind = size > 0 && where < 64 ? places->size[buffer] / size + (how & 4 ? 0 : 1) : 0, end;
     places->buffer[slot] = buffer;
-    places->offset[slot] = how < 240 ? below + behind + how % 4 : take_border(input, how);
+    places->offset[slot] = how < 208   ? below + behind + how % 4
+                           : how < 240 ? (below > how % 4 ? below - how % 4 : 0)
+                                       : take_border(input, how);
     if (request->used[slot] && !__builtin_add_overflow(places->offset[slot], (uint64_t)request->highest[slot], &end) &&
         end < UINT32_MAX && (end + 1) * size > places->size[buffer])
       places->size[buffer] = (end + 1) * size;

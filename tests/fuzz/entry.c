@@ -53,6 +53,12 @@ static void read_entry(const char *key, const uint8_t *bytes, size_t size) {
   closs_entry entry;
   closs_kept kept;
   const bool good = closs_entry_read(bytes, size, key, &entry);
+  char *other = fuzz_copy(key, strlen(key), 1);
+  if (other[0] != 0) {
+    other[strlen(key) - 1] = 0;
+    FUZZ_CHECK(!good || !closs_entry_read(bytes, size, other, &(closs_entry){0}), "'%s' is not '%s'", key, other);
+  }
+  free(other);
   if (good)
     FUZZ_CHECK(entry.key_size == strlen(key) && memcmp(entry.key, key, entry.key_size) == 0 &&
                    entry.payload + entry.payload_size == bytes + size && entry.payload_size <= size,

@@ -25,9 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     }                                                                                                                  \
   } while (0)
 
-/* malloc() of at least one byte that cannot fail. */
+/* calloc() of at least one byte that cannot fail. */
 static inline void *fuzz_allocate(size_t bytes) {
-  void *memory = malloc(bytes > 0 ? bytes : 1);
+  void *memory = calloc(bytes > 0 ? bytes : 1, 1);
   FUZZ_CHECK(memory != NULL, "no memory for %zu bytes", bytes);
   return memory;
 }
@@ -36,7 +36,6 @@ static inline void *fuzz_allocate(size_t bytes) {
 static inline void *fuzz_copy(const void *bytes, size_t size, size_t more) {
   char *copy = fuzz_allocate(size + more);
   if (size > 0) memcpy(copy, bytes, size);
-  if (more > 0) memset(copy + size, 0, more);
   return copy;
 }
 

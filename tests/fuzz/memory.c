@@ -53,7 +53,10 @@ static void mark(const closs_request *request, const fuzz_places *places, int sl
       at += (int64_t)(rest % tensor->shape[left - 1]) * tensor->strides[left - 1];
       rest /= tensor->shape[left - 1];
     }
-    memset(marks->bytes[fuzz_root(buffer)] + places->begin[buffer] + (uint64_t)at * size, 1, size);
+    unsigned char *element = marks->bytes[fuzz_root(buffer)] + places->begin[buffer] + (uint64_t)at * size;
+    FUZZ_CHECK(*element == 0, "%s: element %llu lies where another result does", closs_slot_names[slot],
+               (unsigned long long)number);
+    memset(element, 1, size);
   }
 }
 
