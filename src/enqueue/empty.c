@@ -37,8 +37,9 @@ static closs_status fill_gradient(const closs_plan *plan, closs_chain *chain, co
   for (uint64_t number = 0; number < elements; number += run) {
     uint64_t rest = number / run;
     uint64_t at = places->at[slot];
-    for (uint32_t d = outer; d-- > 0; rest /= tensor->shape[d]) {
-      at += (rest % tensor->shape[d]) * (uint64_t)tensor->strides[d];
+    for (uint32_t left = outer; left > 0; left--) {
+      at += (rest % tensor->shape[left - 1]) * (uint64_t)tensor->strides[left - 1];
+      rest /= tensor->shape[left - 1];
     }
     closs_status status = fill(chain, places, slot, tensor->dtype, at, run, 0, error);
     if (status != CLOSS_OK) {

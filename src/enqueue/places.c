@@ -71,6 +71,11 @@ static closs_status make_range(const closs_plan *plan, const char *name, cl_mem 
   return CLOSS_OK;
 }
 
+/* How far strides reach below an element. The most negative number has no negative of its own type. */
+static uint64_t reach_below(int64_t lowest) {
+  return lowest < 0 ? (uint64_t) - (lowest + 1) + 1 : 0;
+}
+
 static closs_status place_slot(const closs_plan *plan, const closs_buffers *buffers, enum closs_slot slot,
                                closs_places *places, range *r, closs_error *error) {
   const closs_request *request = &plan->request;
@@ -83,7 +88,7 @@ static closs_status place_slot(const closs_plan *plan, const closs_buffers *buff
     return CLOSS_OK;
   }
   uint64_t size = closs_dtype_size(request->tensors[slot].dtype);
-  uint64_t below = (uint64_t)-request->lowest[slot]; /* lowest is never above 0 */
+  uint64_t below = reach_below(request->lowest[slot]);
   uint64_t above = (uint64_t)request->highest[slot] + 1;
   if (buffer->offset < below || buffer->offset > UINT64_MAX / size - above) {
     return closs_fail(

@@ -109,13 +109,12 @@ static int round_to(char *digits, int count, double value) {
 
 /* Adds one unit in the last digit; false where that would carry over all of them. */
 static bool increment(char *digits) {
-  size_t at = strlen(digits);
-  while (at-- > 0) {
-    if (digits[at] != '9') {
-      digits[at]++;
+  for (size_t left = strlen(digits); left > 0; left--) {
+    if (digits[left - 1] != '9') {
+      digits[left - 1]++;
       return true;
     }
-    digits[at] = '0';
+    digits[left - 1] = '0';
   }
   return false;
 }
@@ -176,6 +175,7 @@ bool number_parse_size(const char *text, uint64_t *size) {
   const char *unit = *at != 0 ? strchr(units, *at) : NULL;
   if (*at != 0 && (unit == NULL || at[1] != 0)) return false;
   int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+  if (value > UINT64_MAX >> shift) return false;
   *size = value << shift;
-  return *size >> shift == value;
+  return true;
 }
