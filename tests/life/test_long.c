@@ -39,13 +39,16 @@ typedef struct life {
   test_job job;
   closs_plan_options options;
   cl_command_queue queue;
+  cl_mem gradient; /* of the target */
   unsigned events; /* that the caller got, and released */
 } life;
 
-/* Of a mean over weights: the sum of the weights, the pass and a merge, chained by events where the queue is out of
- * order. */
+/* A mean over weights with the gradient of a broadcast operand: sums of weights and by columns, the pass and merges,
+ * chained by events where the queue is out of order. */
 static closs_plan_options chained_options(const closs_tensor *weight) {
   closs_plan_options options = test_job_options();
+  options.target = closs_tensor_contiguous(CLOSS_F32, 0, NULL);
+  options.outputs |= CLOSS_OUTPUT_TARGET_GRADIENT;
   options.weight = weight;
   return options;
 }
@@ -64,13 +67,15 @@ static void begin(life *l, const test_device *device, const closs_tensor *weight
       clCreateCommandQueue(device->context, device->device, offered & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
   test_cl(code, "clCreateCommandQueue");
   l->job = test_job_make(&l->device, &l->options);
-  l->job.buffers.weight = l->job.buffers.target;
+  l->job.buffers.weight = l->job.buffers.target; /* ones */
+  l->job.buffers.target_gradient.memory = l->gradient = test_constant(&l->device, 1, 7);
 }
 
 static void end(life *l) {
   test_job_free(&l->job);
   closs_context_destroy(l->device.closs);
   clReleaseCommandQueue(l->queue);
+  clReleaseMemObject(l->gradient);
   test_calls_balance(l->calls, l->events);
 }
 
