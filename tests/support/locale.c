@@ -1,0 +1,7 @@
+/* Preloaded: a driver that sets the locale of the process to the environment's, as libraries should not. */
+#include <locale.h>
+#include <stddef.h>
+
+__attribute__((constructor)) static void set_locale(void) {
+  setlocale(LC_ALL, "");
+}
