@@ -105,8 +105,8 @@ static void comma_locale(void **state) {
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
     char command[512];
     snprintf(command, sizeof command,
-             "%s > plain 2>&1; closs() { LD_PRELOAD=$LOCALE LC_NUMERIC=comma \"$CLOSS_PROGRAM\" \"$@\"; }; "
-             "%s > comma 2>&1; diff plain comma && test -s plain",
+             "%s > point.txt 2>&1; closs() { LD_PRELOAD=$LOCALE LC_NUMERIC=comma \"$CLOSS_PROGRAM\" \"$@\"; }; "
+             "%s > comma.txt 2>&1; diff point.txt comma.txt && test -s point.txt",
              commands[i], commands[i]);
     assert_run(command, 0, "");
   }
