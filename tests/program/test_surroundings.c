@@ -94,7 +94,7 @@ static void comma_locale(void **state) {
       "closs loss huber '[1.5, 2.25]' '[0, 0]' --delta 0.75 --reduction none",
       "closs loss huber 1 2 --delta -0.5",
       "closs losses",
-      "closs bench l1 --sizes 1 | tr 1-9 0 | sed 's/00*/0/g'",
+      "closs bench l1 --sizes 1 | grep -c '[0-9],[0-9]'",
       "closs curve huber --param delta=0.5 -o a.png && od a.png",
       "closs fit '[[1], [2], [4.5]]' '[1.5, 2, 3]' --loss mse --tolerance -1.5",
       "closs fit '[[1], [2], [4.5]]' '[1.5, 2, 3]' --loss mse --weight '[1, 1, -0.5]'",
