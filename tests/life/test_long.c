@@ -1,5 +1,5 @@
-/* A long life: many enqueues, and many plans made and dropped. Resident memory, file descriptors, events and OpenCL
- * objects do not grow. With $CLOSS_TEST_FULL a million enqueues and ten thousand plans. */
+/* A long life: many enqueues, and many plans made and dropped. Resident memory, blocks, file descriptors, events and
+ * OpenCL objects do not grow. With $CLOSS_TEST_FULL a million enqueues and ten thousand plans. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 
 #include "support/calls.h"
 #include "support/harness.h"
+#include "support/heap.h"
 #include "support/job.h"
 
 enum { FLUSH_EVERY = 256, MOST_GROWTH = 1 << 20 };
@@ -36,6 +37,7 @@ static usage use(void) {
 typedef struct life {
   test_device device;
   test_calls *calls;
+  test_heap heap;
   test_job job;
   closs_plan_options options;
   cl_command_queue queue;
@@ -60,6 +62,7 @@ static void begin(life *l, const test_device *device, const closs_tensor *weight
   cl_int code;
   *l = (life){.device = *device, .options = chained_options(weight)};
   options.opencl = test_calls_start(&l->calls);
+  options.allocator = test_heap_allocator(&l->heap);
   if (closs_context_create(device->context, device->device, &options, &l->device.closs, &error) != CLOSS_OK)
     fail_msg("%s", error.text);
   clGetDeviceInfo(device->device, CL_DEVICE_QUEUE_PROPERTIES, sizeof offered, &offered, NULL);
@@ -127,10 +130,11 @@ static void live(const test_device *device, void (*repeat)(life *l, unsigned cou
   assert_true(closs_plan_workspace(l.job.plan) > 0);
   repeat(&l, first);
   const usage before = use();
-  const unsigned sources = l.calls->made[TEST_CALL_CreateProgramWithSource];
+  const unsigned blocks = l.heap.live, sources = l.calls->made[TEST_CALL_CreateProgramWithSource];
   repeat(&l, rest);
   const usage after = use();
   test_job_expect(&l.job, &l.job.buffers, 2);
+  assert_int_equal(l.heap.live, blocks);
   assert_int_equal(l.calls->made[TEST_CALL_CreateProgramWithSource], sources);
   end(&l);
   printf("%u %s after the first %u: %ld KiB and %d descriptors more, %u OpenCL calls, %u events released\n", rest, what,

@@ -101,7 +101,7 @@ typedef struct worker {
   closs_context *context;
   pthread_barrier_t *start;
   unsigned number, rounds;
-  cl_command_queue queue;
+  cl_command_queue queue, writes; /* a second one for what the first waits for */
   closs_device_class device_class;
   closs_status status; /* of the last call of closs */
   char failure[640];
@@ -122,13 +122,17 @@ typedef struct flight {
   cl_event done;
 } flight;
 
+/* The input is not there yet: work that did not wait for it would show. */
 static bool place(worker *w, const test_work *work, const closs_plan *plan, flight *f) {
   const size_t bytes = (size_t)closs_plan_workspace(plan);
   cl_int code = CL_SUCCESS;
-  for (unsigned slot = 0; slot < TEST_SLOTS && code == CL_SUCCESS; ++slot)
-    if (work->arrays[slot].bytes)
-      f->memory[slot] = clCreateBuffer(w->device->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
-                                       work->arrays[slot].size, work->arrays[slot].bytes, &code);
+  for (unsigned slot = 0; slot < TEST_SLOTS && code == CL_SUCCESS; ++slot) {
+    const test_array *array = &work->arrays[slot];
+    void *content = slot == TEST_INPUT ? NULL : array->bytes;
+    if (array->bytes)
+      f->memory[slot] = clCreateBuffer(w->device->context, CL_MEM_READ_WRITE | (content ? CL_MEM_COPY_HOST_PTR : 0),
+                                       array->size, content, &code);
+  }
   if (code == CL_SUCCESS)
     f->workspace = clCreateBuffer(w->device->context, CL_MEM_READ_WRITE, bytes ? bytes : 1, NULL, &code);
   return went_well(w, code, "clCreateBuffer");
@@ -150,6 +154,13 @@ static bool enqueue(worker *w, const test_work *work, closs_plan *plan, cl_event
   if (w->status != CLOSS_OK) return wrong(w, "closs_enqueue", error.text);
   const cl_int code = clGetEventInfo(f->done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
   return went_well(w, code, "clGetEventInfo") && (state > CL_COMPLETE || wrong(w, "event", "it did not wait"));
+}
+
+static bool write_input(worker *w, const test_work *work, const flight *f) {
+  const test_array *input = &work->arrays[TEST_INPUT];
+  return went_well(
+      w, clEnqueueWriteBuffer(w->writes, f->memory[TEST_INPUT], CL_TRUE, 0, input->size, input->bytes, 0, NULL, NULL),
+      "write");
 }
 
 static bool compare(worker *w, const test_results *expected, const flight *f) {
@@ -197,6 +208,9 @@ static bool one_round(worker *w, unsigned round) {
   bool good = plan && went_well(w, code, "clCreateUserEvent");
   for (size_t i = 0; i < IN_FLIGHT && good; ++i)
     good = enqueue(w, &k->works[(round + i) % VARIANTS], plan, gate, &flights[i]);
+  good = good && went_well(w, clFlush(w->queue), "clFlush");
+  for (size_t i = 0; i < IN_FLIGHT && good; ++i)
+    good = write_input(w, &k->works[(round + i) % VARIANTS], &flights[i]);
   if (round % 2) {
     closs_plan_destroy(plan);
     plan = NULL;
@@ -225,11 +239,13 @@ static void *work_all_rounds(void *user) {
   worker *w = user;
   pthread_barrier_wait(w->start);
   w->queue = make_queue(w->device, w->number);
-  if (!w->queue || closs_context_probe(w->context, &w->device_class, NULL) != CLOSS_OK)
+  w->writes = make_queue(w->device, 0);
+  if (!w->queue || !w->writes || closs_context_probe(w->context, &w->device_class, NULL) != CLOSS_OK)
     wrong(w, "start", "no queue, or no class");
   for (unsigned round = 0; round < w->rounds && !w->failure[0]; ++round)
     one_round(w, round);
   if (w->queue) clReleaseCommandQueue(w->queue);
+  if (w->writes) clReleaseCommandQueue(w->writes);
   return NULL;
 }
 
