@@ -1,5 +1,5 @@
 /* The program among others' faults: an absurd environment, a driver that sets the locale, standard streams that are
- * closed or full, and a cache folder that somebody else prepared. */
+ * closed or full, outputs in the place of inputs, and a cache folder that somebody else prepared. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +171,19 @@ static void standard_input_and_error(void **state) {
   assert_npy("a", "<f4", "()", (const float[]){2}, 4);
 }
 
+/* ---- its own input ---- */
+
+/* An output that takes the place of what is still being read: whole, in pieces, and from a pipe. */
+static void onto_its_input(void **state) {
+  (void)state;
+  assert_run("closs loss mse $DATA/china.npy 0.5 --reduction none -o want\n"
+             "for how in 'x 0.5' 'x 0.5 --memory 1M' '- 0.5'; do\n"
+             "  cp $DATA/china.npy x; closs loss mse $how --reduction none -o x < x; cmp x want\n"
+             "done",
+             0, "");
+  assert_string_equal(run_err, "");
+}
+
 /* ---- another user ---- */
 
 /* Entries of another user, and links in the place of entries, in a folder that is otherwise one's own. */
@@ -221,8 +234,8 @@ static void anothers_folder(void **state) {
 int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, run_start, run_end)
   const struct CMUnitTest tests[] = {
-      TEST(long_cache_folders),       TEST(long_names),      TEST(comma_locale),    TEST(standard_output),
-      TEST(standard_input_and_error), TEST(planted_entries), TEST(anothers_folder),
+      TEST(long_cache_folders),       TEST(long_names),     TEST(comma_locale),    TEST(standard_output),
+      TEST(standard_input_and_error), TEST(onto_its_input), TEST(planted_entries), TEST(anothers_folder),
   };
   if (argc != 3) return 2;
   run_program = argv[1];
