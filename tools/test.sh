@@ -4,11 +4,13 @@
 #   tools/test.sh              what CI runs: minutes
 #   tools/test.sh --full       everything, the exhaustive tests and an arm64 processor too: hours
 #   tools/test.sh --sanitize   the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   tools/test.sh --threads    the tests of threads under ThreadSanitizer
+#   tools/test.sh --valgrind   the unit tests under Valgrind's memcheck
 #   tools/test.sh --coverage   line coverage of src/ at the end
 #
-# The options combine. The tests run on POCL's device, and without --sanitize and --coverage those whose results are bits
-# on four other OpenCL implementations too. CLOSS_TEST_DEVICE picks a device instead, by a part of its platform's or its
-# own name. Exits with 0 only where every test passed, on all five.
+# --full combines with any. The tests run on POCL's device, and without the last four options those whose results are
+# bits on four other OpenCL implementations too. CLOSS_TEST_DEVICE picks a device instead, by a part of its platform's or
+# its own name. Exits with 0 only where every test passed, on all five.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 folder=build/tests
@@ -26,6 +28,17 @@ for argument in "$@"; do
     options+=(-Db_sanitize=address,undefined -Db_lundef=false)
     [ "${CLOSS_TEST_FULL-}" ] || arguments+=(--timeout-multiplier 4)
     ;;
+  --threads)
+    folder+=-threads
+    options+=(-Db_sanitize=thread -Db_lundef=false)
+    arguments+=(--suite threads)
+    ;;
+  --valgrind)
+    folder+=-valgrind
+    test_packages+=(valgrind)
+    arguments+=(--suite unit --timeout-multiplier 40 --wrapper
+      'valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,possible')
+    ;;
   --coverage)
     folder+=-coverage
     options+=(-Db_coverage=true -Doptimization=1)
@@ -33,7 +46,7 @@ for argument in "$@"; do
     test_packages+=(gcovr)
     ;;
   *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   esac
