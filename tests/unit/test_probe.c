@@ -18,15 +18,23 @@ typedef struct closs_fault {
 
 /* An element, in the host's byte order. */
 typedef union closs_element {
+  uint8_t one;
   uint16_t two;
   uint32_t four;
   uint64_t eight;
 } closs_element;
 
 static closs_element element_of(closs_dtype type, uint64_t bits) {
-  const size_t size = closs_dtype_size(type);
-  if (size == 8) return (closs_element){.eight = bits};
-  return size == 4 ? (closs_element){.four = (uint32_t)bits} : (closs_element){.two = (uint16_t)bits};
+  switch (closs_dtype_size(type)) {
+  case 1:
+    return (closs_element){.one = (uint8_t)bits};
+  case 2:
+    return (closs_element){.two = (uint16_t)bits};
+  case 4:
+    return (closs_element){.four = (uint32_t)bits};
+  default:
+    return (closs_element){.eight = bits};
+  }
 }
 
 static uint64_t bits_of(closs_dtype type, closs_element element) {
