@@ -68,7 +68,7 @@ def find_constants(text):
 
 def measure(source, compiler, structures, constants):
     """Sizes, offsets and values, by a program."""
-    lines = [f"#include <{name}>" for name in HEADERS] + ["#include <stddef.h>", "#include <stdio.h>", "int main(void) {"]
+    lines = [f"#include <{name}>" for name in [*HEADERS, "stddef.h", "stdio.h"]] + ["int main(void) {"]
     for name, members in structures.items():
         lines.append(f'printf("struct {name}: %zu bytes\\n", sizeof({name}));')
         for member, declaration in members:
@@ -107,8 +107,8 @@ def main():
         record.write_text(now, encoding="utf-8")
         return 0
     wrong = check_exports(libraries, functions)
-    difference = list(difflib.unified_diff(record.read_text(encoding="utf-8").splitlines(), now.splitlines(), str(record),
-                                           "the headers", "", "", 0, ""))
+    before, after = record.read_text(encoding="utf-8").splitlines(), now.splitlines()
+    difference = list(difflib.unified_diff(before, after, str(record), "the headers", n=0, lineterm=""))
     if difference:
         wrong += [*difference, "", "Is it meant? " + __doc__.split("\n\n", 1)[1]]
     return "\n".join(wrong) or 0

@@ -74,12 +74,13 @@ def check_functions():
 def check_losses():
     page = PAGES[2]
     described = sections(sections(read(page), "SH")["LOSSES"], "SS")
-    rows = re.sub(r"/\*.*?\*/", "", (source / "include/closs/losses.def").read_text(encoding="utf-8"), flags=re.DOTALL)
+    rows = (source / "include/closs/losses.def").read_text(encoding="utf-8")
+    rows = re.sub(r"/\*.*?\*/", "", rows, flags=re.DOTALL)
     row = re.compile(r'CLOSS_LOSS\(\d+, \w+, (\w+), "(.*?)", "(.*?)", CLOSS_(\w+), CLOSS_(\w+), (\w+),\s*(.*)\)$',
                      re.MULTILINE)
     found = row.findall(rows)
-    expect(len(found) == rows.count("CLOSS_LOSS("), f"{page}: {rows.count('CLOSS_LOSS(')} rows, {len(found)} understood")
-    expect([name for name, *_ in found] == list(described), f"{page}: losses {list(described)}, not those of losses.def")
+    expect(len(found) == rows.count("CLOSS_LOSS("), f"{page}: a row of losses.def was not understood")
+    expect([name for name, *_ in found] == list(described), f"{page}: losses {list(described)}, not as in losses.def")
     for name, pytorch, mindspore, reduction, mindspore_reduction, takes_complex, parameters in found:
         wanted = [f"Operands: {'real or complex' if takes_complex == 'true' else 'real.'}"]
         if pytorch != "-":
