@@ -53,6 +53,7 @@ pkgconfig = 'pkg-config'
 exe_wrapper = [$(printf "'%s', " "$@")]
 
 [properties]
+needs_exe_wrapper = true
 sys_root = '$root'
 pkg_config_libdir = ['$root/usr/lib/$folder/pkgconfig', '$root/usr/share/pkgconfig']
 
