@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   tools/test.sh              what CI runs: minutes
-#   tools/test.sh --full       everything, the exhaustive tests and an arm64 processor too: hours
+#   tools/test.sh --full       everything, the exhaustive tests and other processors too: hours
 #   tools/test.sh --sanitize   the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tools/test.sh --threads    the tests of threads under ThreadSanitizer
 #   tools/test.sh --valgrind   the unit tests under Valgrind's memcheck
@@ -122,6 +122,7 @@ done
 
 if [ "${CLOSS_TEST_FULL-}" ] && [ "$folder" = build/tests ]; then
   as_root tools/arm64.sh || failed+=(arm64)
+  tools/portability.sh || failed+=("other processors")
 fi
 
 if [ "$coverage" = yes ]; then
