@@ -12,6 +12,7 @@
 
 #include "closs/context.h"
 #include "closs/loss.h"
+#include "closs/memory.h"
 #include "closs/types.h"
 
 #ifdef __cplusplus
@@ -176,6 +177,9 @@ typedef struct closs_buffers {
   closs_buffer state;          /**< plans of pieces: see partial.h */
   uint64_t first_term;         /**< plans of pieces: the number of this piece's first term */
   double weight_reciprocal[2]; /**< plans of pieces: see closs_state_reciprocal() */
+  /** Arrays that lie in memory by address in place of a buffer (memory.h): offsets are those above, and the buffers of
+   * those arrays are ignored. NULL: none. */
+  const closs_pointers *pointers;
 } closs_buffers;
 
 #define CLOSS_BUFFER_NONE                                                                                              \
@@ -183,9 +187,7 @@ typedef struct closs_buffers {
 #define CLOSS_BUFFERS_INIT                                                                                             \
   {                                                                                                                    \
     sizeof(closs_buffers), CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, 1.0,            \
-        CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, 0, {            \
-      0, 0                                                                                                             \
-    }                                                                                                                  \
+        CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, 0, {0, 0}, NULL \
   }
 
 /**
@@ -193,12 +195,13 @@ typedef struct closs_buffers {
  * with other buffers too, while earlier work still runs (but see closs_plan_workspace()).
  *
  * Buffers are checked against their sizes. Outputs may overlap nothing else, judged by the range of bytes in the root
- * buffer, but for a gradient in place. On failure the commands enqueued so far may still run; outputs then hold nothing
- * of use.
+ * buffer or by addresses (memory.h), but for a gradient in place. On failure the commands enqueued so far may still
+ * run; outputs then hold nothing of use.
  * @param wait_count,wait  events that the work waits for, as OpenCL's event_wait_list
  * @param[out] event  NULL, or set to an event that completes when all results are written (also where there are no
  * elements); the caller releases it. Set to NULL on failure.
- * @return CLOSS_NOT_PREPARED, CLOSS_INVALID_ARGUMENT or CLOSS_OPENCL_ERROR
+ * @return CLOSS_NOT_PREPARED, CLOSS_INVALID_ARGUMENT, CLOSS_UNSUPPORTED (a kind of memory that the device has not) or
+ * CLOSS_OPENCL_ERROR
  */
 CLOSS_API closs_status closs_enqueue(closs_plan *plan, cl_command_queue queue, const closs_buffers *buffers,
                                      cl_uint wait_count, const cl_event *wait, cl_event *event, closs_error *error);

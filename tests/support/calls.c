@@ -117,8 +117,11 @@ static cl_int CL_API_CALL counted_EnqueueUnmapMemObject(cl_command_queue a, cl_m
 
 const closs_opencl *test_calls_start(test_calls **out) {
 #define COUNTED(name) counted_##name,
-  static const closs_opencl table = {sizeof table, CLOSS_OPENCL_FUNCTIONS(COUNTED)};
+#define NONE(name, type) NULL,
+  static const closs_opencl table = {sizeof table,
+                                     CLOSS_OPENCL_FUNCTIONS(COUNTED) CLOSS_OPENCL_OPTIONAL_FUNCTIONS(NONE)};
 #undef COUNTED
+#undef NONE
   memset(&calls, 0, sizeof calls);
   *out = &calls;
   return &table;
