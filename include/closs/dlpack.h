@@ -2,7 +2,6 @@
  * @file dlpack.h
  * Tensors of other libraries by DLPack (https://dmlc.github.io/dlpack), without a copy: NumPy, PyTorch, JAX and TVM
  * hand them out.
- * @ingroup exchange
  *
  * closs_dlpack_view() and closs_dlpack_view_versioned() say what closs needs to know of a tensor: its type and layout,
  * and where it lies.
@@ -31,6 +30,9 @@
 extern "C" {
 #endif
 
+/** @defgroup exchange Tensors of other libraries
+ * @{ */
+
 struct DLManagedTensor;          /* dlpack.h's, up to 0.8: a capsule named "dltensor" */
 struct DLManagedTensorVersioned; /* dlpack.h's, from 1.0 on: a capsule named "dltensor_versioned" */
 
@@ -58,6 +60,8 @@ CLOSS_API closs_status closs_dlpack_view(const struct DLManagedTensor *managed, 
  * be used. */
 CLOSS_API closs_status closs_dlpack_view_versioned(const struct DLManagedTensorVersioned *managed, bool written,
                                                    closs_dlpack_array *array, closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

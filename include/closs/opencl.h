@@ -24,6 +24,9 @@
 extern "C" {
 #endif
 
+/** @addtogroup contexts
+ * @{ */
+
 /** The OpenCL 1.2 functions that closs calls: X(name without "cl"). */
 #define CLOSS_OPENCL_FUNCTIONS(X)                                                                                      \
   X(GetPlatformInfo)                                                                                                   \
@@ -100,6 +103,8 @@ typedef struct closs_opencl {
 
 /** The table with the functions of the ICD loader that closs is linked with. Never freed. Thread-safe. */
 CLOSS_API const closs_opencl *closs_opencl_loader(void);
+
+/** @} */
 
 #ifdef __cplusplus
 }
