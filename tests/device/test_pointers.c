@@ -1,9 +1,11 @@
-/* Arrays in memory by address: shared virtual memory, and Intel's unified shared memory. */
+/* Arrays in memory of other kinds than a plan's own buffers: shared virtual memory and Intel's unified shared memory,
+ * by address; and buffers that DLPack names. */
 #define CL_TARGET_OPENCL_VERSION 200
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api/dlpack_abi.h"
 #include "support/harness.h"
 #include "support/work.h"
 
@@ -319,6 +321,46 @@ static void test_refusals(void **state) {
   closs_plan_destroy(plan);
 }
 
+/* kDLOpenCL: a cl_mem, and where in it. */
+static void test_buffers_of_dlpack(void **state) {
+  const test_device *device = *state;
+  float values[16], loss[4];
+  for (size_t i = 0; i < TEST_COUNT(values); ++i)
+    values[i] = (float)(i * i);
+  cl_mem all = test_buffer(device, sizeof values, values);
+  int64_t shape[] = {4}, strides[] = {1};
+  closs_dlpack_array views[3];
+  closs_error error;
+  for (size_t i = 0; i < TEST_COUNT(views); ++i) {
+    const struct DLManagedTensor managed = {.dl_tensor = {.data = all,
+                                                          .device_type = CLOSS_DL_OPENCL,
+                                                          .ndim = 1,
+                                                          .code = CLOSS_DL_FLOAT,
+                                                          .bits = 32,
+                                                          .lanes = 1,
+                                                          .shape = shape,
+                                                          .strides = strides,
+                                                          .byte_offset = 20 * i + 4}};
+    if (closs_dlpack_view(&managed, i == 2, &views[i], &error) != CLOSS_OK) fail_msg("%s", error.text);
+  }
+  closs_plan_options options = small_options();
+  options.input = views[0].tensor;
+  options.target = views[1].tensor;
+  closs_plan *plan = prepared(device, &options);
+  closs_buffers buffers = CLOSS_BUFFERS_INIT;
+  buffers.input = views[0].buffer;
+  buffers.target = views[1].buffer;
+  buffers.loss = views[2].buffer;
+  enqueue(device, plan, &buffers);
+  test_read(device, all, sizeof values, values);
+  memcpy(loss, values + 11, sizeof loss);
+  for (size_t i = 0; i < TEST_COUNT(loss); ++i)
+    assert_true(loss[i] == (float)((i + 6) * (i + 6) - (i + 1) * (i + 1)));
+  assert_true(values[10] == 100 && values[15] == 225);
+  clReleaseMemObject(all);
+  closs_plan_destroy(plan);
+}
+
 static cl_int CL_API_CALL failing_set(cl_kernel kernel, cl_uint index, const void *pointer) {
   (void)pointer;
   return kernel && index == 0 ? CL_OUT_OF_RESOURCES : CL_SUCCESS;
@@ -368,7 +410,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_results_by_address), cmocka_unit_test(test_a_state_by_address),
       cmocka_unit_test(test_nothing_by_address), cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_failing_calls),
+      cmocka_unit_test(test_buffers_of_dlpack),  cmocka_unit_test(test_failing_calls),
   };
   return cmocka_run_group_tests_name("pointers", tests, test_device_setup, test_device_teardown);
 }
