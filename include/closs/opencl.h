@@ -80,7 +80,7 @@ typedef cl_int(CL_API_CALL *closs_cl_fill_pointer)(cl_command_queue queue, void 
                                                    size_t pattern_size, size_t size, cl_uint wait_count,
                                                    const cl_event *wait, cl_event *event);
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
@@ -97,7 +97,7 @@ typedef struct closs_opencl {
   CLOSS_OPENCL_OPTIONAL_FUNCTIONS(CLOSS_OPENCL_MEMBER)
 #undef CLOSS_OPENCL_MEMBER
 } closs_opencl;
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
 
