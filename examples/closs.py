@@ -85,7 +85,8 @@ class Error(ctypes.Structure):
 
 class Library:
     """A function of libcloss as library("closs_plan_create", ...): the closs_error, its last argument, is added, and a
-    failure raises it as an exception. Handles are integers or c_void_p."""
+    failure raises it as an exception. Handles and addresses are given as c_void_p: ctypes cuts plain integers to 32 bits.
+    """
 
     def __init__(self, path):
         self.closs = ctypes.CDLL(path)
@@ -94,6 +95,5 @@ class Library:
 
     def __call__(self, function, *arguments):
         error = Error()
-        arguments = [c_void_p(a) if isinstance(a, int) and a > 0xFFFF else a for a in arguments]
         if getattr(self.closs, function)(*arguments, byref(error)):
             raise RuntimeError(f"{function}: {error.text.decode()}")

@@ -27,7 +27,7 @@ def view(library, array, written=False):
     versioned = api.PyCapsule_IsValid(capsule, b"dltensor_versioned")
     function = "closs_dlpack_view_versioned" if versioned else "closs_dlpack_view"
     tensor = api.PyCapsule_GetPointer(capsule, b"dltensor_versioned" if versioned else b"dltensor")
-    library(function, tensor, ctypes.c_bool(written), byref(seen))
+    library(function, c_void_p(tensor), ctypes.c_bool(written), byref(seen))
     return seen, capsule
 
 

@@ -33,7 +33,7 @@ gradient = cl.array.empty(queue, input.shape, np.float32)
 loss = cl.array.empty(queue, (), np.float32)
 
 handle, plan, event = c_void_p(), c_void_p(), c_void_p()
-library("closs_context_create", context.int_ptr, device.int_ptr, None, byref(handle))
+library("closs_context_create", c_void_p(context.int_ptr), c_void_p(device.int_ptr), None, byref(handle))
 options = closs.Options(
     loss=closs.L1, outputs=closs.LOSS | closs.INPUT_GRADIENT,
     input=closs.Tensor.of(input), target=closs.Tensor.of(target),
@@ -45,7 +45,7 @@ buffers = closs.Buffers(
     input=place(input), target=place(target), loss=place(loss), input_gradient=place(gradient),
     workspace=closs.Buffer(workspace.int_ptr, 0),
 )  # fmt: skip
-library("closs_enqueue", plan, queue.int_ptr, byref(buffers), 0, None, byref(event))
+library("closs_enqueue", plan, c_void_p(queue.int_ptr), byref(buffers), 0, None, byref(event))
 cl.Event.from_int_ptr(event.value, retain=False).wait()
 
 d = x[100:] - y[100:]
