@@ -16,6 +16,9 @@
 extern "C" {
 #endif
 
+/** @defgroup contexts Contexts: a device, and what is known of it
+ * @{ */
+
 /** One OpenCL context and device. Opaque; any number of threads may use one at once. */
 typedef struct closs_context closs_context;
 
@@ -32,7 +35,7 @@ typedef enum closs_device_class {
 
 /** Where host memory comes from. Both functions must be thread-safe. */
 typedef struct closs_allocator {
-  void *user;
+  void *user;                                  /**< the first argument of both */
   void *(*allocate)(void *user, size_t bytes); /**< as malloc(): NULL on failure; bytes is never 0 */
   void (*release)(void *user, void *memory);   /**< as free(): also with NULL */
 } closs_allocator;
@@ -49,8 +52,8 @@ typedef struct closs_context_options {
   const closs_opencl *opencl; /**< OpenCL's functions, kept by reference; NULL: the ICD loader's */
   closs_allocator allocator;  /**< copied; functions NULL: malloc and free */
   closs_log_function log;     /**< NULL: no log */
-  void *log_user;
-  closs_cache cache; /**< the caller's own cache, copied; functions NULL: none */
+  void *log_user;             /**< the first argument of log */
+  closs_cache cache;          /**< the caller's own cache, copied; functions NULL: none */
   /**
    * The folder of the disk cache, NULL: none; closs_cache_default_directory() names the usual one. It is made where it
    * is missing, with mode 0700. One that belongs to another user, that others may write to, or that is a symbolic link
@@ -69,6 +72,7 @@ typedef struct closs_context_options {
   bool self_test;
 } closs_context_options;
 
+/** The defaults of #closs_context_options. */
 #define CLOSS_CONTEXT_OPTIONS_INIT                                                                                     \
   { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL, {NULL, NULL, NULL}, NULL, 0, NULL, 0, false }
 
@@ -98,6 +102,8 @@ CLOSS_API closs_device_class closs_context_class(const closs_context *context);
  */
 CLOSS_API closs_status closs_context_probe(closs_context *context, closs_device_class *device_class,
                                            closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,9 @@
 extern "C" {
 #endif
 
+/** @defgroup status Errors: a status and one line
+ * @{ */
+
 /** The outcome of a call. The numbers are part of the ABI and never change. */
 typedef enum closs_status {
   CLOSS_OK = 0,
@@ -48,6 +51,8 @@ CLOSS_API const char *closs_status_name(closs_status status);
 /** The name of an OpenCL error code, e.g. "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for any other number. Never
  * freed. Thread-safe. */
 CLOSS_API const char *closs_opencl_error_name(int32_t code);
+
+/** @} */
 
 #ifdef __cplusplus
 }
