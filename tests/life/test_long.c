@@ -79,7 +79,7 @@ static void end(life *l) {
   closs_context_destroy(l->device.closs);
   clReleaseCommandQueue(l->queue);
   clReleaseMemObject(l->gradient);
-  test_calls_balance(l->calls, l->events);
+  test_calls_balance(l->calls, l->events, "in all");
 }
 
 /* Each waits for the one before: they share their buffers. */
