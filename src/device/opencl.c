@@ -1,5 +1,5 @@
-/* For the declarations of OpenCL 2.0's functions, which an older ICD loader lacks: then they are NULL, as they always are
- * where symbols cannot be weak. */
+/* For the declarations of OpenCL 2.0's functions, which an older ICD loader lacks: then they are NULL, as they always
+ * are where symbols cannot be weak. */
 #define CL_TARGET_OPENCL_VERSION 200
 #include "closs/opencl.h"
 
