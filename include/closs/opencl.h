@@ -62,8 +62,9 @@ extern "C" {
 
 /**
  * Functions that closs calls only where arrays lie in memory by address (memory.h), as X(name, type); any may be NULL.
- * The loader's table has those that it is linked with; Intel's are asked for through
- * GetExtensionFunctionAddressForPlatform, where the device has the extension and the table leaves them NULL.
+ * Those of OpenCL 2.0 are NULL in the loader's table, and a context that is made without a table of its own looks for
+ * them by name; Intel's are asked for through GetExtensionFunctionAddressForPlatform, where the device has the extension
+ * and the table leaves them NULL.
  */
 #define CLOSS_OPENCL_OPTIONAL_FUNCTIONS(X)                                                                             \
   X(GetExtensionFunctionAddressForPlatform, closs_cl_find_function)                                                    \

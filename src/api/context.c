@@ -6,6 +6,7 @@
 #include "base/allocate.h"
 #include "base/error.h"
 #include "device/context.h"
+#include "device/opencl.h"
 #include "device/probe.h"
 #include "device/query.h"
 #include "program/bundle.h"
@@ -101,6 +102,7 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
     return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no mutex for a context");
   }
   memcpy(&made->cl, options.opencl, options.opencl->size < sizeof made->cl ? options.opencl->size : sizeof made->cl);
+  if (options.opencl == closs_opencl_loader()) closs_opencl_find_newer(&made->cl);
   made->log = options.log;
   made->log_user = options.log_user;
   made->cache = options.cache;

@@ -1,34 +1,32 @@
-/* For the declarations of OpenCL 2.0's functions, which an older ICD loader lacks: then they are NULL, as they always
- * are where symbols cannot be weak. */
-#define CL_TARGET_OPENCL_VERSION 200
-#include "closs/opencl.h"
-
-#if defined(CL_VERSION_2_0) && defined(__ELF__)
-#pragma weak clSetKernelArgSVMPointer
-#pragma weak clEnqueueSVMMemFill
-#define SVM(function) function
-#else
-#define SVM(function) NULL
+#if defined(__ELF__)
+#define _GNU_SOURCE /* RTLD_DEFAULT */
+#include <dlfcn.h>
 #endif
+#include <string.h>
 
-/* The table names functions that a later OpenCL deprecates; closs needs 1.2's. */
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-#endif
+#include "device/opencl.h"
+
 static const closs_opencl loader = {sizeof(closs_opencl),
 #define LOADER_FUNCTION(name) cl##name,
                                     CLOSS_OPENCL_FUNCTIONS(LOADER_FUNCTION)
 #undef LOADER_FUNCTION
                                         clGetExtensionFunctionAddressForPlatform,
-                                    SVM(clSetKernelArgSVMPointer),
-                                    SVM(clEnqueueSVMMemFill),
+                                    NULL, /* a later OpenCL's: closs_opencl_find_newer() */
+                                    NULL,
                                     NULL, /* Intel's are the device's: device/query.c */
                                     NULL};
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 const closs_opencl *closs_opencl_loader(void) {
   return &loader;
+}
+
+void closs_opencl_find_newer(closs_opencl *table) {
+#if defined(__ELF__)
+  void *set = dlsym(RTLD_DEFAULT, "clSetKernelArgSVMPointer");
+  void *fill = dlsym(RTLD_DEFAULT, "clEnqueueSVMMemFill");
+  memcpy(&table->SetKernelArgSVMPointer, &set, sizeof set);
+  memcpy(&table->EnqueueSVMMemFill, &fill, sizeof fill);
+#else
+  (void)table;
+#endif
 }

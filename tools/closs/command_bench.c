@@ -62,7 +62,7 @@ static bool add_size(struct bench_call *call, const char *text, struct failure *
 
 static bool choose_sizes(struct bench_call *call, struct failure *failure) {
   const char *text = arguments_value(call->arguments, "sizes");
-  char *list = strdup(text != NULL ? text : "1K,64K,1M,16M");
+  char *list = strdup(text != NULL ? text : "1K,64K,1M,64M");
   bool good = list != NULL || failure_set(failure, STATUS_FAILED, "--sizes: out of memory");
   for (char *at = list, *comma; good && at != NULL; at = comma) {
     comma = strchr(at, ',');
