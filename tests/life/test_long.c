@@ -10,7 +10,12 @@
 #include "support/heap.h"
 #include "support/job.h"
 
-enum { FLUSH_EVERY = 256, MOST_GROWTH = 1 << 20 };
+#ifdef __SANITIZE_ADDRESS__
+enum { MOST_GROWTH = 1 << 29 }; /* freed memory is kept for a while, up to 256 MiB */
+#else
+enum { MOST_GROWTH = 1 << 20 };
+#endif
+enum { FLUSH_EVERY = 256 };
 
 /* What a process holds of the system. */
 typedef struct usage {
