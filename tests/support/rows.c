@@ -309,7 +309,7 @@ void test_rows_run(const test_device *device, const unsigned *rows, size_t count
     test_results_free(&results);
     test_work_free(&work);
   }
-  printf("%zu rows cover all pairs, %zu computed on the device, hash %016" PRIx64 "\n", count, computed, hash);
-  if (published && hash != published)
+  printf("%zu rows, %zu computed on the device, hash %016" PRIx64 "\n", count, computed, hash);
+  if (hash != published)
     fail_msg("the results hash to %016" PRIx64 ", and %016" PRIx64 " was published", hash, published);
 }

@@ -309,7 +309,7 @@ static size_t callers_get(void *user, const char *key, void *data, size_t capaci
   (void)user;
   assert_int_equal(key[0], 'k');
   callers.asked++;
-  if (callers.size <= capacity) memcpy(data, callers.bytes, callers.size);
+  if (callers.size > 0 && callers.size <= capacity) memcpy(data, callers.bytes, callers.size);
   return callers.size;
 }
 
