@@ -244,7 +244,8 @@ static void swaps(void **state) {
 /* The headers that NumPy 1.24 writes: of the host's byte order. */
 static void writes(void **state) {
   (void)state;
-  const bool little = *(const char *)&(const uint16_t){1} == 1;
+  const uint16_t one = 1;
+  const bool little = *(const unsigned char *)&one == 1;
   char header[NPY_HEADER_MAX];
   const uint64_t shape[8] = {256, 256, 3, 1, 1, 1, 1, 1};
   closs_tensor tensor = closs_tensor_contiguous(CLOSS_F32, 3, shape);
