@@ -35,7 +35,6 @@ seconds=${2:-60}
 if [ $# -gt 0 ]; then targets=("$1"); else mapfile -t targets < <(cd tests/fuzz/corpus && printf '%s\n' *); fi
 configure "$folder" "address,$checks" -Dfuzzer=true
 ninja -C "$folder" --quiet "${targets[@]/#/tests/fuzz/fuzz_}"
-[ -w /dev/shm ] && export TMPDIR=/dev/shm
 
 status=0
 for target in "${targets[@]}"; do
