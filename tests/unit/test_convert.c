@@ -158,7 +158,7 @@ static void integers_of_64_bits(void **state) {
         const uint64_t tie = lead + (upper ? unit : 0) + unit / 2;
         for (uint64_t off = 0; off < 3; ++off) {
           expect_integer(tie - 1 + off);
-          expect_integer(0 - (tie - 1 + off));
+          expect_integer(~(tie - 1 + off) + 1); /* its negative */
         }
       }
   for (int i = 0; i < 100000; ++i)
