@@ -172,25 +172,31 @@ static closs_status fetch(work *w, closs_error *error) {
       continue;
     }
     cl_int code = CL_SUCCESS;
+    const char *call = "clEnqueueReadBuffer";
     if (w->context->caps.unified_memory) {
+      call = "clEnqueueMapBuffer";
       void *mapped =
           w->cl->EnqueueMapBuffer(w->queue, v->memory, CL_TRUE, CL_MAP_READ, 0, v->bytes, 0, NULL, NULL, &code);
       if (code == CL_SUCCESS) {
+        call = "clEnqueueUnmapMemObject";
         code = w->cl->EnqueueUnmapMemObject(w->queue, v->memory, mapped, 0, NULL, NULL);
       }
     } else {
       code = w->cl->EnqueueReadBuffer(w->queue, v->memory, CL_TRUE, 0, v->bytes, v->host, 0, NULL, NULL);
     }
     if (code != CL_SUCCESS) {
-      return closs_fail_opencl(error, code, "reading %zu bytes of %s from the device", v->bytes,
-                               closs_slot_names[slot]);
+      return closs_fail_opencl(error, code, "%s of %zu bytes of %s", call, v->bytes, closs_slot_names[slot]);
     }
   }
   cl_int code = w->cl->Finish(w->queue);
   return code == CL_SUCCESS ? CLOSS_OK : closs_fail_opencl(error, code, "clFinish");
 }
 
-static void release(work *w) {
+static void release(work *w, bool failed) {
+  /* What was enqueued before something failed is still at work on the caller's arrays. */
+  if (failed && w->queue != NULL) {
+    (void)w->cl->Finish(w->queue);
+  }
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
     if (w->views[slot].memory != NULL && !w->views[slot].borrowed) {
       w->cl->ReleaseMemObject(w->views[slot].memory);
@@ -257,7 +263,7 @@ closs_status closs_compute(closs_context *context, const closs_plan_options *opt
   work w = {context, &context->cl, NULL, NULL, {{0}}};
   closs_timing unwanted;
   status = compute(&w, plan, arrays, timing != NULL ? timing : &unwanted, error);
-  release(&w);
+  release(&w, status != CLOSS_OK);
   if (status == CLOSS_OK && plan_out != NULL) {
     *plan_out = plan;
   } else {

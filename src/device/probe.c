@@ -86,7 +86,7 @@ static closs_status make_objects(const closs_context *context, const closs_progr
                                                   data->array[i], &code);
     if (code) return closs_fail_opencl(error, code, "clCreateBuffer of %zu bytes for the probe", data->size[i]);
     code = context->cl.SetKernelArg(objects->kernel, i, sizeof(cl_mem), &objects->buffer[i]);
-    if (code) return closs_fail_opencl(error, code, "clSetKernelArg %u of closs_probe", (unsigned)i);
+    if (code) return closs_fail_opencl(error, code, "clSetKernelArg of argument %u of %s", (unsigned)i, name);
   }
   return CLOSS_OK;
 }

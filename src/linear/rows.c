@@ -81,13 +81,13 @@ void closs_linear_kernels_release(closs_linear *linear) {
 typedef struct arguments {
   const closs_linear_call *call;
   cl_kernel kernel;
-  cl_uint count;
+  cl_uint count; /* that are set, which is the number of one that fails */
   cl_int code;
 } arguments;
 
 static void put(arguments *a, size_t size, const void *value) {
   if (a->code == CL_SUCCESS) a->code = a->call->linear->context->cl.SetKernelArg(a->kernel, a->count, size, value);
-  a->count++;
+  if (a->code == CL_SUCCESS) a->count++;
 }
 
 static void put_uint(arguments *a, uint64_t value) {
@@ -121,7 +121,8 @@ static closs_status launch(arguments *a, const char *name, cl_uint rank, const s
   const size_t ones[2] = {1, 1};
   /* A row's share is a work-group of its own; the others choose. */
   const size_t *local = a->kernel == a->call->linear->kernels.rows ? ones : NULL;
-  if (a->code != CL_SUCCESS) return closs_fail_opencl(error, a->code, "clSetKernelArg %u of %s", a->count, name);
+  if (a->code != CL_SUCCESS)
+    return closs_fail_opencl(error, a->code, "clSetKernelArg of argument %u of %s", a->count, name);
   cl_int code = cl->EnqueueNDRangeKernel(a->call->queue, a->kernel, rank, NULL, global, local, 0, NULL, NULL);
   return code == CL_SUCCESS ? CLOSS_OK : closs_fail_opencl(error, code, "clEnqueueNDRangeKernel of %s", name);
 }

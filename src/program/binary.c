@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/allocate.h"
+#include "base/error.h"
 
 cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
-                             const char *options) {
+                             const char *options, closs_error *why) {
   cl_int code = CL_SUCCESS, of_device = CL_SUCCESS;
   cl_program program =
       context->cl.CreateProgramWithBinary(context->context, 1, &context->device, &size, &binary, &of_device, &code);
@@ -19,8 +20,8 @@ cl_program closs_binary_load(const closs_context *context, const unsigned char *
     }
     context->cl.ReleaseProgram(program);
   }
-  closs_log(context, CLOSS_LOG_WARNING, "%s: a kept program is not used: %s: %s (%d)", context->device_name, call,
-            closs_opencl_error_name(code), (int)code);
+  (void)closs_fail_opencl(why, code, "%s: a kept program is not used: %s", context->device_name, call);
+  closs_log(context, CLOSS_LOG_WARNING, "%s", why->text);
   return NULL;
 }
 

@@ -4,9 +4,10 @@
 
 #include "device/context.h"
 
-/* A program built from a binary of the context's device; NULL, and a line in the log, where the driver refuses it. */
+/* A program built from a binary of the context's device; NULL, and a line in the log and in `why`, where the driver
+ * refuses it. */
 cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
-                             const char *options);
+                             const char *options, closs_error *why);
 
 /* The device's binary of a built program, released by the caller; NULL where there is none to be had. */
 unsigned char *closs_binary_take(const closs_context *context, cl_program program, size_t *size);

@@ -129,11 +129,18 @@ static void entry_name(const char *key, char name[NAME_BYTES]) {
   strcat(name, SUFFIX);
 }
 
-/* Opens a file of this user's; not a link, which might lead out of the folder. */
+/* Opens a file of this user's; not a link, which might lead out of the folder. -1 with errno. */
 static int open_file(int folder, const char *name, struct stat *status) {
   int descriptor = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor >= 0 && (fstat(descriptor, status) != 0 || !S_ISREG(status->st_mode) || status->st_uid != geteuid())) {
+  if (descriptor < 0) {
+    return -1;
+  }
+  int code = fstat(descriptor, status) != 0                             ? errno
+             : !S_ISREG(status->st_mode) || status->st_uid != geteuid() ? EACCES
+                                                                        : 0;
+  if (code != 0) {
     close(descriptor);
+    errno = code;
     return -1;
   }
   return descriptor;
@@ -141,6 +148,7 @@ static int open_file(int folder, const char *name, struct stat *status) {
 
 static bool read_all(int descriptor, unsigned char *bytes, size_t size) {
   while (size > 0) {
+    errno = EIO; /* where the file is shorter than it was */
     ssize_t got = read(descriptor, bytes, size);
     if (got == 0 || (got < 0 && errno != EINTR)) {
       return false;
@@ -163,26 +171,43 @@ static bool write_all(int descriptor, const unsigned char *bytes, size_t size) {
   return true;
 }
 
+/* All bytes of an open file; NULL with errno. */
+static unsigned char *read_file(const closs_allocator *allocator, int descriptor, off_t size) {
+  if (size <= 0 || size > MOST_ENTRY_BYTES) {
+    errno = EFBIG;
+    return NULL;
+  }
+  unsigned char *bytes = closs_allocate(allocator, (size_t)size);
+  if (bytes == NULL) {
+    errno = ENOMEM;
+  } else if (!read_all(descriptor, bytes, (size_t)size)) {
+    int code = errno;
+    closs_release(allocator, bytes);
+    bytes = NULL;
+    errno = code;
+  }
+  return bytes;
+}
+
 unsigned char *closs_disk_read(const closs_context *context, const closs_disk *disk, const char *key, size_t *size) {
   char name[NAME_BYTES];
   struct stat status;
   entry_name(key, name);
   int descriptor = open_file(disk->folder, name, &status);
-  if (descriptor < 0) {
+  if (descriptor < 0 && errno == ENOENT) {
     return NULL;
   }
-  unsigned char *bytes = status.st_size > 0 && status.st_size <= MOST_ENTRY_BYTES
-                             ? closs_allocate(&context->allocator, (size_t)status.st_size)
-                             : NULL;
-  if (bytes != NULL && !read_all(descriptor, bytes, (size_t)status.st_size)) {
-    closs_release(&context->allocator, bytes);
-    bytes = NULL;
-  }
-  if (bytes != NULL) {
+  unsigned char *bytes = descriptor >= 0 ? read_file(&context->allocator, descriptor, status.st_size) : NULL;
+  if (bytes == NULL) {
+    closs_log(context, CLOSS_LOG_WARNING, "the disk cache: an entry can't be read, and is not used: %s",
+              strerror(errno));
+  } else {
     *size = (size_t)status.st_size;
     (void)futimens(descriptor, NULL); /* on a read-only disk the order of use stays what it was */
   }
-  close(descriptor);
+  if (descriptor >= 0) {
+    close(descriptor);
+  }
   return bytes;
 }
 
@@ -246,39 +271,52 @@ static bool look_at(int folder, const char *name, file *found) {
   return true;
 }
 
-/* All entries, the one used longest ago first; NULL without memory, else released by the caller. */
-static file *scan(const closs_allocator *allocator, int folder, size_t *count) {
+/* Keeps the entries that there is room for; without `files` it counts. False with errno. */
+static bool look_through(int folder, DIR *list, file *files, size_t room, size_t *count) {
+  file one;
   *count = 0;
+  rewinddir(list);
+  for (;;) {
+    errno = 0;
+    const struct dirent *at = readdir(list);
+    if (at == NULL) {
+      return errno == 0;
+    }
+    if (look_at(folder, at->d_name, &one) && (files == NULL || *count < room)) {
+      if (files != NULL) {
+        files[*count] = one;
+      }
+      (*count)++;
+    }
+  }
+}
+
+/* All entries, the one used longest ago first; released by the caller. NULL with errno. */
+static file *scan(const closs_allocator *allocator, int folder, size_t *count) {
   size_t room = 0;
-  file *files = NULL, one;
+  file *files = NULL;
   int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
-  if (list == NULL && copy >= 0) {
-    close(copy);
+  bool good = list != NULL && look_through(folder, list, NULL, 0, &room);
+  if (good && (files = closs_allocate(allocator, (room + 1) * sizeof *files)) == NULL) {
+    errno = ENOMEM;
+    good = false;
   }
-  for (int pass = 0; pass < 2; pass++) { /* counts, then keeps: as many as there is room for */
-    if (list != NULL) {
-      rewinddir(list);
-    }
-    for (const struct dirent *at; list != NULL && (at = readdir(list)) != NULL;) {
-      if (look_at(folder, at->d_name, &one)) {
-        if (pass == 0) {
-          room++;
-        } else if (*count < room) {
-          files[(*count)++] = one;
-        }
-      }
-    }
-    if (pass == 0 && (files = closs_allocate(allocator, (room + 1) * sizeof *files)) == NULL) {
-      break;
-    }
+  good = good && look_through(folder, list, files, room, count);
+  int code = errno;
+  if (!good) {
+    closs_release(allocator, files);
+    files = NULL;
+    *count = 0;
+  } else if (*count > 0) {
+    qsort(files, *count, sizeof *files, used_first);
   }
   if (list != NULL) {
     closedir(list);
+  } else if (copy >= 0) {
+    close(copy);
   }
-  if (*count > 0) {
-    qsort(files, *count, sizeof *files, used_first);
-  }
+  errno = code;
   return files;
 }
 
@@ -286,6 +324,9 @@ static void drop_oldest(const closs_context *context, const closs_disk *disk) {
   size_t count = 0;
   uint64_t bytes = 0;
   file *files = scan(&context->allocator, disk->folder, &count);
+  if (files == NULL) {
+    closs_log(context, CLOSS_LOG_INFO, "cache: its size is not known, and it may pass its limit: %s", strerror(errno));
+  }
   for (size_t i = 0; i < count; i++) {
     bytes += files[i].bytes;
   }
@@ -323,6 +364,13 @@ static closs_status open_given(const char *directory, int *folder, closs_error *
   return *folder >= 0 || why[0] == '\0'
              ? CLOSS_OK
              : closs_fail(error, CLOSS_INVALID_ARGUMENT, "cache folder '%s': %s", directory, why);
+}
+
+/* The folder's entries can't be listed. */
+static closs_status no_list(const char *directory, closs_error *error) {
+  return errno == ENOMEM
+             ? closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the list of '%s'", directory)
+             : closs_fail(error, CLOSS_INVALID_ARGUMENT, "cache folder '%s': %s", directory, strerror(errno));
 }
 
 static void copy_line(const char *key, size_t size, const char *name, char *text, size_t room) {
@@ -364,7 +412,7 @@ closs_status closs_disk_list(const char *directory, void (*visit)(void *user, co
   if (folder >= 0) {
     file *files = scan(&allocator, folder, &count);
     if (files == NULL) {
-      status = closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the list of '%s'", directory);
+      status = no_list(directory, error);
     }
     for (size_t left = count; left > 0; left--) {
       total += files[left - 1].bytes;
@@ -391,7 +439,7 @@ closs_status closs_disk_clear(const char *directory, closs_error *error) {
   }
   file *files = scan(&allocator, folder, &count);
   if (files == NULL) {
-    status = closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the list of '%s'", directory);
+    status = no_list(directory, error);
   }
   for (size_t i = 0; i < count && status == CLOSS_OK; i++) {
     if (unlinkat(folder, files[i].name, 0) != 0 && errno != ENOENT) {

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/allocate.h"
@@ -81,13 +82,41 @@ static void log_build(closs_context *context, cl_program program, const char *op
   closs_release(&context->allocator, text);
 }
 
-static closs_status no_compiler(const closs_context *context, const closs_program_spec *spec, closs_error *error) {
-  char variant[128];
-  closs_key_variant(spec, variant, sizeof variant);
-  return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and %s for %s", context->device_name,
-                    context->bundle != NULL ? "the bundle no program of this version of closs and driver"
-                                            : "no bundle with a program was given",
-                    variant);
+/* What there is to say of a program that the bundle does not give. */
+static void say_missing(const closs_context *context, const closs_program_spec *wanted, char *text, size_t size) {
+  const closs_program_spec general = closs_program_general(wanted);
+  char variant[128], why[256] = "not there";
+  closs_bundle_row row;
+  bool damaged = false;
+  char *key = closs_key_program(context, &general);
+  closs_key_variant(&general, variant, sizeof variant);
+  if (key != NULL && !closs_bundle_find(context->bundle, key, &row, &damaged) && damaged) {
+    strcpy(why, "damaged");
+  } else if (key != NULL) {
+    (void)closs_bundle_differs(context->bundle, key, why, sizeof why);
+  }
+  closs_release(&context->allocator, key);
+  snprintf(text, size, "the bundle's program for %s is %s", variant, why);
+}
+
+/* `problem`: what kept a program that was there from being used, if anything did. */
+static closs_status no_compiler(const closs_context *context, const closs_program_spec *spec,
+                                const closs_error *problem, closs_error *error) {
+  char text[400];
+  if (problem->status != CLOSS_OK) {
+    if (error != NULL) {
+      *error = *problem;
+    }
+    return problem->status;
+  }
+  if (context->bundle != NULL) {
+    say_missing(context, spec, text, sizeof text);
+  } else {
+    char variant[128];
+    closs_key_variant(spec, variant, sizeof variant);
+    snprintf(text, sizeof text, "no bundle with a program was given for %s", variant);
+  }
+  return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and %s", context->device_name, text);
 }
 
 /* What a driver says when it does not compile is the program's failure, all else OpenCL's. */
@@ -104,9 +133,6 @@ static closs_status compile_failed(cl_int code, const char *call, const char *op
 
 static closs_status compile(closs_context *context, const closs_program_spec *spec, cl_program *program,
                             closs_error *error) {
-  if (!context->caps.compiler) {
-    return no_compiler(context, spec, error);
-  }
   closs_source source;
   closs_source_make(spec, context->caps.fp64, &source);
   cl_int code = CL_SUCCESS;
@@ -139,17 +165,20 @@ closs_program_spec closs_program_general(const closs_program_spec *spec) {
   return general;
 }
 
-/* The loaded program of a payload; NULL where the driver refuses it. One thread at a time. */
-static cl_program load_image(closs_context *context, const closs_bundle_row *row, const char *options) {
+/* The loaded program of a payload; NULL where that failed. One thread at a time. */
+static cl_program load_image(closs_context *context, const closs_bundle_row *row, const char *options,
+                             closs_error *problem) {
   closs_programs *programs = context->programs;
   pthread_mutex_lock(&programs->mutex);
   image *at = programs->images;
   while (at != NULL && at->payload != row->payload) {
     at = at->next;
   }
-  if (at == NULL && (at = closs_allocate(&context->allocator, sizeof *at)) != NULL) {
+  if (at == NULL && (at = closs_allocate(&context->allocator, sizeof *at)) == NULL) {
+    (void)closs_fail(problem, CLOSS_OUT_OF_MEMORY, "no memory for a program of the bundle (%zu bytes)", sizeof *at);
+  } else if (at->handle == NULL) {
     at->payload = row->payload;
-    at->handle = closs_binary_load(context, row->payload, row->payload_size, options);
+    at->handle = closs_binary_load(context, row->payload, row->payload_size, options, problem);
     at->next = programs->images;
     if (at->handle != NULL) {
       programs->images = at;
@@ -164,40 +193,45 @@ static cl_program load_image(closs_context *context, const closs_bundle_row *row
 }
 
 /* A program from the bundle, where that has it. */
-static void take_bundled(closs_context *context, const closs_program_spec *spec, closs_program *program) {
+static void take_bundled(closs_context *context, const closs_program_spec *spec, closs_program *program,
+                         closs_error *problem) {
   const closs_program_spec general = closs_program_general(spec);
-  char *key = context->bundle != NULL ? closs_key_program(context, &general) : NULL;
   closs_bundle_row row;
   bool damaged = false;
+  if (context->bundle == NULL) {
+    return;
+  }
+  char *key = closs_key_program(context, &general);
   if (key == NULL) {
+    (void)closs_fail(problem, CLOSS_OUT_OF_MEMORY, "no memory for the key of a program of the bundle");
     return;
   }
   if (closs_bundle_find(context->bundle, key, &row, &damaged) && row.prefix_size < sizeof program->prefix) {
     closs_source source;
     closs_source_make(&general, context->caps.fp64, &source);
-    program->handle = load_image(context, &row, row.flags & CLOSS_BUNDLE_IMAGE ? "" : source.options);
+    program->handle = load_image(context, &row, row.flags & CLOSS_BUNDLE_IMAGE ? "" : source.options, problem);
     memcpy(program->prefix, row.prefix, row.prefix_size);
     program->prefix[row.prefix_size] = '\0';
     program->single = (row.flags & CLOSS_BUNDLE_SINGLE) != 0;
     program->origin = CLOSS_PROGRAM_BUNDLE;
-  } else {
-    char variant[128];
-    closs_key_variant(&general, variant, sizeof variant);
-    closs_log(context, CLOSS_LOG_WARNING, "the bundle's program for %s is %s", variant,
-              damaged ? "damaged" : "not there, or of another closs, device or driver");
+  }
+  if (program->handle == NULL && context->log != NULL) {
+    char text[400];
+    say_missing(context, spec, text, sizeof text);
+    closs_log(context, CLOSS_LOG_WARNING, "%s", text);
   }
   closs_release(&context->allocator, key);
 }
 
 /* A program from the caches; NULL: none, or none that the driver takes. */
-static cl_program take_kept(closs_context *context, const closs_program_spec *spec) {
+static cl_program take_kept(closs_context *context, const closs_program_spec *spec, closs_error *problem) {
   closs_kept kept;
   cl_program program = NULL;
   char *key = closs_store_exists(context) ? closs_key_program(context, spec) : NULL;
   if (key != NULL && closs_store_get(context, key, &kept)) {
     closs_source source;
     closs_source_make(spec, context->caps.fp64, &source);
-    program = closs_binary_load(context, kept.payload, kept.size, source.options);
+    program = closs_binary_load(context, kept.payload, kept.size, source.options, problem);
     closs_release(&context->allocator, kept.bytes);
   }
   closs_release(&context->allocator, key);
@@ -206,14 +240,18 @@ static cl_program take_kept(closs_context *context, const closs_program_spec *sp
 
 static closs_status make(closs_context *context, const closs_program_spec *spec, closs_program *program,
                          closs_error *error) {
-  take_bundled(context, spec, program);
+  closs_error problem = {CLOSS_OK, CL_SUCCESS, ""};
+  take_bundled(context, spec, program, &problem);
   if (program->handle != NULL) {
     return CLOSS_OK;
   }
   *program = (closs_program){.prefix = "closs_", .origin = CLOSS_PROGRAM_CACHED};
-  program->handle = take_kept(context, spec);
+  program->handle = take_kept(context, spec, &problem);
   if (program->handle != NULL) {
     return CLOSS_OK;
+  }
+  if (!context->caps.compiler) {
+    return no_compiler(context, spec, &problem, error);
   }
   program->origin = CLOSS_PROGRAM_COMPILED;
   return compile(context, spec, &program->handle, error);

@@ -1,5 +1,5 @@
 /* Every OpenCL call goes through the caller's table, every allocation through the caller's allocator: what is made is
- * released, any one of them may fail, and an enqueue makes only those that it must. */
+ * released, and an enqueue makes only those that it must. What fails is in tests/fault/. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,25 +7,8 @@
 #include "plan/plan.h"
 #include "support/calls.h"
 #include "support/harness.h"
+#include "support/heap.h"
 #include "support/job.h"
-
-/* Blocks that live; the number, from 1, of the allocation that fails. */
-typedef struct heap {
-  unsigned live, total, fail_at;
-} heap;
-
-static void *heap_allocate(void *user, size_t bytes) {
-  heap *h = user;
-  if (++h->total == h->fail_at) return NULL;
-  ++h->live;
-  return malloc(bytes);
-}
-
-static void heap_release(void *user, void *memory) {
-  heap *h = user;
-  h->live -= memory != NULL;
-  free(memory);
-}
 
 static void forget_line(void *user, closs_log_level level, const char *line) {
   (void)level;
@@ -75,16 +58,16 @@ static closs_status go_all_the_way(const test_device *device, const closs_contex
 
 static void test_what_is_made_is_released(void **state) {
   test_calls *calls;
-  heap memory = {0};
+  test_heap memory = {0};
   unsigned lines = 0, events = 0;
   closs_error error = {CLOSS_OK, 0, ""};
   closs_context_options options = CLOSS_CONTEXT_OPTIONS_INIT;
   options.opencl = test_calls_start(&calls);
-  options.allocator = (closs_allocator){&memory, heap_allocate, heap_release};
+  options.allocator = test_heap_allocator(&memory);
   options.log = forget_line;
   options.log_user = &lines;
   if (go_all_the_way(*state, &options, &events, &error) != CLOSS_OK) fail_msg("%s", error.text);
-  test_calls_balance(calls, events);
+  test_calls_balance(calls, events, "in all");
   assert_int_equal(memory.live, 0);
   assert_true(memory.total > 3);
   assert_true(calls->made[TEST_CALL_CreateProgramWithSource] >= 2);
@@ -94,58 +77,11 @@ static void test_what_is_made_is_released(void **state) {
   printf("%u OpenCL calls, %u allocations, %u lines of log\n", calls->total, memory.total, lines);
 }
 
-/* Whatever one call fails: an error that says so and no leak, or the right result without it. Every third call, or with
- * $CLOSS_TEST_FULL every one. */
-static void test_each_call_fails_once(void **state) {
-  test_calls *calls;
-  const unsigned step = getenv("CLOSS_TEST_FULL") ? 1 : 3;
-  unsigned refused = 0, number = 1;
-  closs_context_options options = CLOSS_CONTEXT_OPTIONS_INIT;
-  for (;; number += step) {
-    closs_error error = {CLOSS_OK, 0, ""};
-    unsigned events = 0;
-    options.opencl = test_calls_start(&calls);
-    calls->fail_at = number;
-    const closs_status status = go_all_the_way(*state, &options, &events, &error);
-    if (status != CLOSS_OK) {
-      ++refused;
-      if (status != CLOSS_OPENCL_ERROR && status != CLOSS_COMPILE_FAILED)
-        fail_msg("call %u: %s \"%s\"", number, closs_status_name(status), error.text);
-      assert_int_equal(error.opencl, CL_OUT_OF_RESOURCES);
-      assert_true(strlen(error.text) > 0);
-    }
-    test_calls_balance(calls, events);
-    if (calls->total < number) break;
-  }
-  printf("%u calls failed in turn, %u of them with an error\n", number / step, refused);
-  assert_true(refused > 20);
-}
-
-static void test_each_allocation_fails_once(void **state) {
-  test_calls *calls;
-  heap memory;
-  unsigned number = 0;
-  closs_context_options options = CLOSS_CONTEXT_OPTIONS_INIT;
-  options.allocator = (closs_allocator){&memory, heap_allocate, heap_release};
-  do {
-    closs_error error = {CLOSS_OK, 0, ""};
-    unsigned events = 0;
-    memory = (heap){.fail_at = ++number};
-    options.opencl = test_calls_start(&calls);
-    const closs_status status = go_all_the_way(*state, &options, &events, &error);
-    assert_int_equal(status, memory.total >= number ? CLOSS_OUT_OF_MEMORY : CLOSS_OK);
-    assert_int_equal(memory.live, 0);
-    test_calls_balance(calls, events);
-  } while (memory.total >= number);
-  printf("%u allocations failed in turn\n", number - 1);
-  assert_true(number > 4);
-}
-
 /* A context that counts, and the plan of a job in it. */
 typedef struct counted {
   test_device device;
   test_calls *calls;
-  heap memory;
+  test_heap memory;
   test_job job;
 } counted;
 
@@ -153,9 +89,9 @@ static void counted_make(counted *c, const test_device *device, const closs_plan
   closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
   closs_error error;
   c->device = *device;
-  c->memory = (heap){0};
+  c->memory = (test_heap){0};
   context_options.opencl = test_calls_start(&c->calls);
-  context_options.allocator = (closs_allocator){&c->memory, heap_allocate, heap_release};
+  context_options.allocator = test_heap_allocator(&c->memory);
   if (closs_context_create(device->context, device->device, &context_options, &c->device.closs, &error) != CLOSS_OK)
     fail_msg("%s", error.text);
   c->job = test_job_make(&c->device, options);
@@ -164,7 +100,7 @@ static void counted_make(counted *c, const test_device *device, const closs_plan
 static void counted_free(counted *c) {
   test_job_free(&c->job);
   closs_context_destroy(c->device.closs);
-  test_calls_balance(c->calls, 0);
+  test_calls_balance(c->calls, 0, "in all");
   assert_int_equal(c->memory.live, 0);
 }
 
@@ -258,8 +194,8 @@ static void test_every_launch_again(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_what_is_made_is_released),   cmocka_unit_test(test_each_call_fails_once),
-      cmocka_unit_test(test_each_allocation_fails_once), cmocka_unit_test(test_only_what_changed_is_set),
+      cmocka_unit_test(test_what_is_made_is_released),
+      cmocka_unit_test(test_only_what_changed_is_set),
       cmocka_unit_test(test_every_launch_again),
   };
   return cmocka_run_group_tests_name("calls", tests, test_device_setup, test_device_teardown);

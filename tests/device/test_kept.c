@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "support/calls.h"
+#include "support/device.h"
 #include "support/harness.h"
-#include "support/job.h"
 
 /* A caller's cache in memory. */
 enum { MOST = 16 };
@@ -108,7 +108,7 @@ static void warm_is_cold(void **state) {
   assert_int_equal(calls->made[TEST_CALL_CreateProgramWithBinary], 1);
   assert_int_equal(cache.sets, 1);
   assert_memory_equal(&cold, &warm, sizeof cold);
-  test_calls_balance(calls, 0);
+  test_calls_balance(calls, 0, "in all");
 }
 
 /* Drivers crash on damaged binaries, or compute wrong results: none comes to see one. */
@@ -204,65 +204,10 @@ static void on_disk(void **state) {
   assert_int_equal(system(command), 0);
 }
 
-/* Each allocation and each OpenCL call of a cold and a warm start fails once: the same result, or an error. */
-static unsigned allocation, failing;
-
-static void *allocate(void *user, size_t bytes) {
-  (void)user;
-  return ++allocation == failing ? NULL : malloc(bytes);
-}
-
-static void release(void *user, void *memory) {
-  (void)user;
-  free(memory);
-}
-
-static closs_status prepare(const test_device *device, const closs_context_options *options, closs_error *error) {
-  closs_context *context = NULL;
-  closs_plan *plan = NULL;
-  const closs_plan_options job = test_job_options();
-  closs_status status = closs_context_create(device->context, device->device, options, &context, error);
-  if (!status) status = closs_plan_create(context, &job, &plan, error);
-  if (!status) status = closs_plan_prepare(plan, error);
-  closs_plan_destroy(plan);
-  closs_context_destroy(context);
-  return status;
-}
-
-static void failures(void **state) {
-  closs_context_options options = with_cache();
-  test_calls *calls;
-  closs_error error;
-  for (int warm = 0; warm < 2; warm++) {
-    options.allocator = (closs_allocator){NULL, allocate, release};
-    options.opencl = NULL;
-    failing = 0;
-    do {
-      if (!warm) empty(NULL);
-      allocation = 0;
-      failing++;
-      const closs_status status = prepare(*state, &options, &error);
-      assert_true(status == CLOSS_OK || status == CLOSS_OUT_OF_MEMORY);
-    } while (allocation >= failing);
-    assert_in_range(failing, 10, 100);
-    options.allocator = (closs_allocator){NULL, NULL, NULL};
-    unsigned number = 0;
-    do {
-      if (!warm) empty(NULL);
-      options.opencl = test_calls_start(&calls);
-      calls->fail_at = ++number;
-      const closs_status status = prepare(*state, &options, &error);
-      assert_true(status == CLOSS_OK || error.opencl == CL_OUT_OF_RESOURCES);
-      test_calls_balance(calls, 0);
-    } while (calls->total >= number);
-  }
-  failing = 0;
-}
-
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, empty, empty)
   const struct CMUnitTest tests[] = {
-      TEST(warm_is_cold), TEST(damaged), TEST(unwilling_drivers), TEST(device_class), TEST(on_disk), TEST(failures),
+      TEST(warm_is_cold), TEST(damaged), TEST(unwilling_drivers), TEST(device_class), TEST(on_disk),
   };
   return cmocka_run_group_tests_name("kept", tests, test_device_setup, test_device_teardown);
 }

@@ -18,26 +18,30 @@ enum { SAMPLES = 24 };
 /* ---- devices ---- */
 
 static const closs_caps *choose_caps(fuzz_input *input) {
-  static const closs_caps caps[] = {{.type = CLOSS_DEVICE_CPU,
-                                     .fp64 = true,
-                                     .int64 = true,
-                                     .little_endian = true,
-                                     .max_work_group = 4096,
-                                     .local_memory = 32768},
-                                    {.type = CLOSS_DEVICE_GPU,
-                                     .fp64 = true,
-                                     .int64 = true,
-                                     .little_endian = true,
-                                     .max_work_group = 256,
-                                     .local_memory = 4096},
-                                    {.type = CLOSS_DEVICE_CPU,
-                                     .platform = "rusticl",
-                                     .fp64 = true,
-                                     .int64 = true,
-                                     .little_endian = true,
-                                     .max_work_group = 1024,
-                                     .local_memory = 32768},
-                                    {.type = CLOSS_DEVICE_ACCELERATOR, .max_work_group = 1, .local_memory = 1024}};
+  static const closs_caps caps[] = {
+      {.type = CLOSS_DEVICE_CPU,
+       .fp64 = true,
+       .int64 = true,
+       .little_endian = true,
+       .address_bits = 64,
+       .max_work_group = 4096,
+       .local_memory = 32768},
+      {.type = CLOSS_DEVICE_GPU,
+       .fp64 = true,
+       .int64 = true,
+       .little_endian = true,
+       .address_bits = 64,
+       .max_work_group = 256,
+       .local_memory = 4096},
+      {.type = CLOSS_DEVICE_CPU,
+       .platform = "rusticl",
+       .fp64 = true,
+       .int64 = true,
+       .little_endian = true,
+       .address_bits = 64,
+       .max_work_group = 1024,
+       .local_memory = 32768},
+      {.type = CLOSS_DEVICE_ACCELERATOR, .address_bits = 32, .max_work_group = 1, .local_memory = 1024}};
   return &caps[fuzz_byte(input) % (sizeof caps / sizeof caps[0])];
 }
 

@@ -2,48 +2,63 @@
 
 #include <string.h>
 
+#include "device.h"
 #include "harness.h"
 
 static test_calls calls;
 
+const char *const test_call_names[TEST_CALLS] = {
+#define NAME(name) "cl" #name,
+    CLOSS_OPENCL_FUNCTIONS(NAME)
+#undef NAME
+};
+
 /* Whether this call is to fail. */
 static bool fails(enum test_call call) {
-  if (++calls.total == calls.fail_at) return true;
+  if (calls.total < TEST_CALLS_TRACED - 1) calls.trace[calls.total + 1] = (unsigned char)call;
+  if (++calls.total == calls.fail_at) {
+    calls.failed = call;
+    return true;
+  }
   ++calls.made[call];
   return false;
 }
 
 static void count_event(cl_int code, const cl_event *event) {
-  calls.events += code == CL_SUCCESS && event;
+  if (code != CL_SUCCESS || !event) return;
+  if (calls.events < TEST_CALLS_EVENTS && clRetainEvent(*event) == CL_SUCCESS) calls.given[calls.events] = *event;
+  ++calls.events;
 }
 
 /* A function that gives a status. */
 #define STATUS(name, parameters, arguments)                                                                            \
   static cl_int CL_API_CALL counted_##name parameters {                                                                \
-    return fails(TEST_CALL_##name) ? CL_OUT_OF_RESOURCES : cl##name arguments;                                         \
+    return fails(TEST_CALL_##name) ? calls.code : cl##name arguments;                                                  \
   }
 
 /* A function that gives an object, and a status in `code`. */
 #define OBJECT(name, type, parameters, arguments)                                                                      \
   static type CL_API_CALL counted_##name parameters {                                                                  \
     if (!fails(TEST_CALL_##name)) return cl##name arguments;                                                           \
-    if (code) *code = CL_OUT_OF_RESOURCES;                                                                             \
+    if (code) *code = calls.code;                                                                                      \
     return NULL;                                                                                                       \
   }
 
 /* A command, which may give an event as `event`. */
 #define COMMAND(name, parameters, arguments)                                                                           \
   static cl_int CL_API_CALL counted_##name parameters {                                                                \
-    const cl_int code = fails(TEST_CALL_##name) ? CL_OUT_OF_RESOURCES : cl##name arguments;                            \
+    const cl_int code = fails(TEST_CALL_##name) ? calls.code : cl##name arguments;                                     \
     count_event(code, event);                                                                                          \
     return code;                                                                                                       \
   }
 
-/* A release, which never fails. */
+/* A release: where it is to fail it says so, and releases all the same, so that balances can be drawn. */
 #define RELEASE(name, type)                                                                                            \
   static cl_int CL_API_CALL counted_##name(type object) {                                                              \
-    ++calls.made[TEST_CALL_##name];                                                                                    \
-    return cl##name(object);                                                                                           \
+    const bool failed = fails(TEST_CALL_##name);                                                                       \
+    calls.made[TEST_CALL_##name] += failed;                                                                            \
+    const cl_int code = cl##name(object);                                                                              \
+    return failed ? calls.code : code;                                                                                 \
   }
 
 STATUS(GetPlatformInfo, (cl_platform_id a, cl_platform_info b, size_t c, void *d, size_t *e), (a, b, c, d, e))
@@ -57,11 +72,6 @@ STATUS(GetProgramBuildInfo, (cl_program a, cl_device_id b, cl_program_build_info
        (a, b, c, d, e, f))
 STATUS(RetainContext, (cl_context a), (a))
 STATUS(RetainDevice, (cl_device_id a), (a))
-STATUS(BuildProgram,
-       (cl_program a, cl_uint b, const cl_device_id *c, const char *d, void(CL_CALLBACK *e)(cl_program, void *),
-        void *f),
-       (a, b, c, d, e, f))
-STATUS(SetKernelArg, (cl_kernel a, cl_uint b, size_t c, const void *d), (a, b, c, d))
 STATUS(Finish, (cl_command_queue a), (a))
 OBJECT(CreateCommandQueue, cl_command_queue,
        (cl_context a, cl_device_id b, cl_command_queue_properties c, cl_int *code), (a, b, c, code))
@@ -95,10 +105,22 @@ RELEASE(ReleaseProgram, cl_program)
 RELEASE(ReleaseKernel, cl_kernel)
 RELEASE(ReleaseEvent, cl_event)
 
+static cl_int CL_API_CALL counted_BuildProgram(cl_program a, cl_uint b, const cl_device_id *c, const char *d,
+                                               void(CL_CALLBACK *e)(cl_program, void *), void *f) {
+  if (fails(TEST_CALL_BuildProgram)) return calls.code;
+  return calls.refuses ? CL_BUILD_PROGRAM_FAILURE : clBuildProgram(a, b, c, d, e, f);
+}
+
+static cl_int CL_API_CALL counted_SetKernelArg(cl_kernel a, cl_uint b, size_t c, const void *d) {
+  if (!fails(TEST_CALL_SetKernelArg)) return clSetKernelArg(a, b, c, d);
+  calls.argument = b;
+  return calls.code;
+}
+
 static void *CL_API_CALL counted_EnqueueMapBuffer(cl_command_queue a, cl_mem b, cl_bool c, cl_map_flags d, size_t e,
                                                   size_t f, cl_uint g, const cl_event *h, cl_event *event,
                                                   cl_int *code) {
-  cl_int result = CL_OUT_OF_RESOURCES;
+  cl_int result = calls.code;
   void *mapped = fails(TEST_CALL_EnqueueMapBuffer) ? NULL : clEnqueueMapBuffer(a, b, c, d, e, f, g, h, event, &result);
   count_event(result, event);
   if (code) *code = result;
@@ -109,29 +131,62 @@ static void *CL_API_CALL counted_EnqueueMapBuffer(cl_command_queue a, cl_mem b, 
 static cl_int CL_API_CALL counted_EnqueueUnmapMemObject(cl_command_queue a, cl_mem b, void *c, cl_uint d,
                                                         const cl_event *e, cl_event *event) {
   const bool failed = fails(TEST_CALL_EnqueueUnmapMemObject);
-  const cl_int code = failed ? CL_OUT_OF_RESOURCES : clEnqueueUnmapMemObject(a, b, c, d, e, event);
+  const cl_int code = failed ? calls.code : clEnqueueUnmapMemObject(a, b, c, d, e, event);
   calls.made[TEST_CALL_EnqueueUnmapMemObject] += failed;
   count_event(code, event);
   return code;
 }
 
+/* Waits for them, and lets them go. */
+static void check_events(test_calls *c) {
+  for (unsigned i = 0; i < c->events && i < TEST_CALLS_EVENTS; ++i) {
+    cl_int status = CL_QUEUED;
+    if (!c->given[i]) continue;
+    test_cl(clWaitForEvents(1, &c->given[i]), "clWaitForEvents");
+    test_cl(clGetEventInfo(c->given[i], CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL),
+            "clGetEventInfo");
+    assert_int_equal(status, CL_COMPLETE);
+    clReleaseEvent(c->given[i]);
+    c->given[i] = NULL;
+  }
+}
+
 const closs_opencl *test_calls_start(test_calls **out) {
 #define COUNTED(name) counted_##name,
-  static const closs_opencl table = {sizeof table, CLOSS_OPENCL_FUNCTIONS(COUNTED)};
+#define NONE(name, type) NULL,
+  static const closs_opencl table = {sizeof table,
+                                     CLOSS_OPENCL_FUNCTIONS(COUNTED) CLOSS_OPENCL_OPTIONAL_FUNCTIONS(NONE)};
 #undef COUNTED
+#undef NONE
   memset(&calls, 0, sizeof calls);
+  test_calls_again(0, CL_OUT_OF_RESOURCES);
   *out = &calls;
   return &table;
 }
 
-void test_calls_balance(const test_calls *c, unsigned events) {
-  assert_int_equal(c->made[TEST_CALL_RetainContext], c->made[TEST_CALL_ReleaseContext]);
-  assert_int_equal(c->made[TEST_CALL_RetainDevice], c->made[TEST_CALL_ReleaseDevice]);
-  assert_int_equal(c->made[TEST_CALL_CreateCommandQueue], c->made[TEST_CALL_ReleaseCommandQueue]);
-  assert_int_equal(c->made[TEST_CALL_CreateBuffer], c->made[TEST_CALL_ReleaseMemObject]);
-  assert_int_equal(c->made[TEST_CALL_CreateProgramWithSource] + c->made[TEST_CALL_CreateProgramWithBinary],
-                   c->made[TEST_CALL_ReleaseProgram]);
-  assert_int_equal(c->made[TEST_CALL_CreateKernel], c->made[TEST_CALL_ReleaseKernel]);
-  assert_int_equal(c->made[TEST_CALL_EnqueueMapBuffer], c->made[TEST_CALL_EnqueueUnmapMemObject]);
-  assert_int_equal(c->events, c->made[TEST_CALL_ReleaseEvent] + events);
+void test_calls_again(unsigned fail_at, cl_int code) {
+  check_events(&calls);
+  calls.total = 0;
+  calls.fail_at = fail_at;
+  calls.code = code;
+  calls.failed = TEST_CALLS;
+}
+
+static void check_released(const test_calls *c, const char *what, unsigned made, enum test_call release) {
+  if (made != c->made[release])
+    fail_msg("%s: %u objects, and %u times %s", what, made, c->made[release], test_call_names[release]);
+}
+
+void test_calls_balance(test_calls *c, unsigned events, const char *what) {
+  const unsigned *made = c->made;
+  check_released(c, what, made[TEST_CALL_RetainContext], TEST_CALL_ReleaseContext);
+  check_released(c, what, made[TEST_CALL_RetainDevice], TEST_CALL_ReleaseDevice);
+  check_released(c, what, made[TEST_CALL_CreateCommandQueue], TEST_CALL_ReleaseCommandQueue);
+  check_released(c, what, made[TEST_CALL_CreateBuffer], TEST_CALL_ReleaseMemObject);
+  check_released(c, what, made[TEST_CALL_CreateProgramWithSource] + made[TEST_CALL_CreateProgramWithBinary],
+                 TEST_CALL_ReleaseProgram);
+  check_released(c, what, made[TEST_CALL_CreateKernel], TEST_CALL_ReleaseKernel);
+  check_released(c, what, made[TEST_CALL_EnqueueMapBuffer], TEST_CALL_EnqueueUnmapMemObject);
+  check_released(c, what, c->events - events, TEST_CALL_ReleaseEvent);
+  check_events(c);
 }

@@ -148,8 +148,9 @@ static void check_workspace(const test_device *device, cl_mem workspace, size_t 
   free(bytes);
 }
 
-static closs_status enqueue_and_read(const test_device *device, const test_work *work, closs_plan *plan,
-                                     test_results *results, closs_error *error) {
+closs_status test_work_enqueue(const test_device *device, test_work *work, closs_plan *plan, test_results *results,
+                               closs_error *error) {
+  copy_arrays(work, results);
   cl_mem memory[TEST_SLOTS] = {NULL};
   closs_buffer places[TEST_SLOTS] = {{NULL, 0}};
   for (unsigned slot = 0; slot < TEST_SLOTS; ++slot) {
@@ -184,13 +185,24 @@ static closs_status enqueue_and_read(const test_device *device, const test_work 
   return status;
 }
 
+closs_status test_work_plan(const test_device *device, test_work *work, closs_plan **plan, closs_error *error) {
+  connect(work);
+  closs_status status = closs_plan_create(device->closs, &work->options, plan, error);
+  if (status == CLOSS_OK) status = closs_plan_prepare(*plan, error);
+  if (status != CLOSS_OK) {
+    closs_plan_destroy(*plan);
+    *plan = NULL;
+  }
+  return status;
+}
+
 closs_status test_work_device(const test_device *device, test_work *work, test_results *results, closs_error *error) {
   closs_plan *plan = NULL;
-  connect(work);
-  copy_arrays(work, results);
-  closs_status status = closs_plan_create(device->closs, &work->options, &plan, error);
-  if (status == CLOSS_OK) status = closs_plan_prepare(plan, error);
-  if (status == CLOSS_OK) status = enqueue_and_read(device, work, plan, results, error);
+  closs_status status = test_work_plan(device, work, &plan, error);
+  if (status == CLOSS_OK)
+    status = test_work_enqueue(device, work, plan, results, error);
+  else
+    copy_arrays(work, results);
   closs_plan_destroy(plan);
   return status;
 }

@@ -46,6 +46,10 @@ typedef struct test_results {
 
 closs_status test_work_reference(test_work *work, test_results *results, closs_error *error);
 closs_status test_work_device(const test_device *device, test_work *work, test_results *results, closs_error *error);
+/* The device's two steps: a prepared plan, NULL on failure; and an enqueue of it, on copies of the arrays. */
+closs_status test_work_plan(const test_device *device, test_work *work, closs_plan **plan, closs_error *error);
+closs_status test_work_enqueue(const test_device *device, test_work *work, closs_plan *plan, test_results *results,
+                               closs_error *error);
 /* By closs_compute(), on the arrays themselves. */
 closs_status test_work_compute(const test_device *device, test_work *work, test_results *results, closs_error *error);
 void test_results_free(test_results *results);

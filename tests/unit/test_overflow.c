@@ -146,7 +146,8 @@ static void nothing(void **state) {
 /* Indices of 32 bits are used only where every product of a length and a stride, and one step more, fits them. */
 static void narrow_indices(void **state) {
   (void)state;
-  const closs_caps caps = {.fp64 = true, .int64 = true, .little_endian = true, .max_work_group = 64};
+  const closs_caps caps = {
+      .fp64 = true, .int64 = true, .little_endian = true, .max_work_group = 64, .address_bits = 64};
   size_t narrow = 0;
   for (size_t a = 0; a < 9; a++)
     for (size_t b = 0; b < 9; b++)
