@@ -1,8 +1,9 @@
-/* For the declarations of OpenCL 2.0's functions, which an older ICD loader lacks: then they are NULL. */
+/* For the declarations of OpenCL 2.0's functions, which an older ICD loader lacks: then they are NULL, as they always
+ * are where symbols cannot be weak. */
 #define CL_TARGET_OPENCL_VERSION 200
 #include "closs/opencl.h"
 
-#ifdef CL_VERSION_2_0
+#if defined(CL_VERSION_2_0) && defined(__ELF__)
 #pragma weak clSetKernelArgSVMPointer
 #pragma weak clEnqueueSVMMemFill
 #define SVM(function) function
