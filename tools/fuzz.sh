@@ -33,9 +33,11 @@ fi
 folder=build/fuzz
 seconds=${2:-60}
 if [ $# -gt 0 ]; then targets=("$1"); else mapfile -t targets < <(cd tests/fuzz/corpus && printf '%s\n' *); fi
+for target in "${targets[@]}"; do
+  [ -d "tests/fuzz/corpus/$target" ] || fail "$target is no target; expected one of $(cd tests/fuzz/corpus && echo *)"
+done
 configure "$folder" "address,$checks" -Dfuzzer=true
 ninja -C "$folder" --quiet "${targets[@]/#/tests/fuzz/fuzz_}"
-[ -w /dev/shm ] && export TMPDIR=/dev/shm
 
 status=0
 for target in "${targets[@]}"; do

@@ -62,11 +62,16 @@ static bool is_contiguous(const closs_request *request, const closs_space *terms
   return true;
 }
 
+/* How far it is from the lowest element that a slot's strides reach to the highest. Right in unsigned arithmetic, also
+ * where an int64 would not hold it. */
+static uint64_t extent(const closs_request *request, int slot) {
+  return (uint64_t)request->highest[slot] - (uint64_t)request->lowest[slot];
+}
+
 static bool is_narrow(const closs_request *request) {
   bool narrow = request->terms < NARROW_LIMIT;
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
-    narrow = narrow && (!request->used[slot] ||
-                        (uint64_t)request->highest[slot] - (uint64_t)request->lowest[slot] < NARROW_LIMIT);
+    narrow = narrow && (!request->used[slot] || extent(request, slot) < NARROW_LIMIT);
   }
   return narrow;
 }
@@ -97,7 +102,7 @@ static closs_status choose_variant(const closs_request *request, const closs_cap
 static closs_status check_reach(const closs_request *request, const closs_caps *caps, closs_error *error) {
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
     const uint64_t size = closs_dtype_size(request->tensors[slot].dtype);
-    const uint64_t last = (uint64_t)request->highest[slot] - (uint64_t)request->lowest[slot];
+    const uint64_t last = extent(request, slot);
     if (request->used[slot] && caps->address_bits < 64 && last >= (UINT64_C(1) << caps->address_bits) / size) {
       return closs_fail(
           error, CLOSS_UNSUPPORTED, "%s: reaches over %llu elements of %llu bytes; the device has addresses of %u bits",

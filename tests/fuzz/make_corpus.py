@@ -45,7 +45,7 @@ def png(width, height, depth, colour, rows, interlaced=0, more=()):
 
 def make_picture():
     write("picture", "grey-1", png(9, 2, 1, 0, b"\0\xaa\x80" * 2))
-    write("picture", "grey-16", png(2, 2, 16, 0, b"\1\x12\x34\x56\x78" * 2))
+    write("picture", "grey-16", png(2, 2, 16, 0, b"\1\x12\x34\x56\x78" + b"\0\xff\xff\0\0"))
     write("picture", "rgb-8", png(2, 3, 8, 2, b"\4abcdef" * 3))
     write("picture", "rgba-16", png(1, 1, 16, 6, b"\0abcdefgh"))
     palette = [(b"PLTE", bytes(range(12))), (b"tRNS", b"\x80\xff")]

@@ -9,8 +9,10 @@ static const char *component_at(const oracle_output *expected, const void *actua
   const size_t size = closs_dtype_size(layout->dtype);
   size_t index = number / expected->components;
   int64_t offset = 0;
-  for (uint32_t d = layout->rank; d-- > 0; index /= (size_t)layout->shape[d])
-    offset += (int64_t)(index % layout->shape[d]) * layout->strides[d];
+  for (uint32_t left = layout->rank; left > 0; left--) {
+    offset += (int64_t)(index % layout->shape[left - 1]) * layout->strides[left - 1];
+    index /= (size_t)layout->shape[left - 1];
+  }
   return (const char *)actual + offset * (int64_t)size + number % expected->components * (size / expected->components);
 }
 

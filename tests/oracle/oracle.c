@@ -89,7 +89,8 @@ static void read(const problem *p, closs_dtype dtype, const void *element, oracl
 static uint64_t locate(const problem *p, const closs_tensor *tensor, uint64_t index, int64_t *offset) {
   uint64_t number = 0, weight = 1;
   *offset = 0;
-  for (uint32_t d = p->shape.rank; d-- > 0;) {
+  for (uint32_t left = p->shape.rank; left > 0; left--) {
+    const uint32_t d = left - 1;
     const uint64_t i = index % p->shape.shape[d];
     index /= p->shape.shape[d];
     const int64_t own = (int64_t)d - (int64_t)(p->shape.rank - tensor->rank);

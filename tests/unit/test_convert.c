@@ -158,7 +158,7 @@ static void integers_of_64_bits(void **state) {
         const uint64_t tie = lead + (upper ? unit : 0) + unit / 2;
         for (uint64_t off = 0; off < 3; ++off) {
           expect_integer(tie - 1 + off);
-          expect_integer(0 - (tie - 1 + off));
+          expect_integer(~(tie - 1 + off) + 1); /* its negative */
         }
       }
   for (int i = 0; i < 100000; ++i)
@@ -172,7 +172,7 @@ static void small_integers(void **state) {
   (void)state;
   for (closs_dtype from = CLOSS_BOOL; from <= CLOSS_U32; ++from)
     for (uint32_t pattern = 0; pattern < 0x10000; ++pattern) {
-      const uint32_t element = from >= CLOSS_I32 ? pattern * 0x9e3779b1u : pattern;
+      const uint32_t element = from >= CLOSS_I32 ? (uint32_t)(pattern * UINT64_C(0x9e3779b1)) : pattern;
       const double value = test_value(from, &element);
       for (unsigned i = 0; i < TEST_COUNT(floats); ++i)
         expect_nearest(floats[i], converted(floats[i], from, &element), value, closs_dtype_name(from));

@@ -46,9 +46,9 @@ static void random_strides(closs_tensor *tensor, bool repeats, uint64_t *stream)
   int64_t step = 1 + (int64_t)below(stream, 2);
   for (uint32_t d = 0; d < tensor->rank; ++d)
     order[d] = d;
-  for (uint32_t d = tensor->rank; d-- > 1;) {
-    const uint32_t other = (uint32_t)below(stream, d + 1), kept = order[d];
-    order[d] = order[other];
+  for (uint32_t left = tensor->rank; left > 1; left--) {
+    const uint32_t other = (uint32_t)below(stream, left), kept = order[left - 1];
+    order[left - 1] = order[other];
     order[other] = kept;
   }
   for (uint32_t i = 0; i < tensor->rank; ++i) {
