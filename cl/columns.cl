@@ -122,18 +122,19 @@ CLOSS_INLINE closs_value closs_load_block(const closs_pass_state *pass, const cl
 CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count,
                                   closs_block *lane) {
   const closs_terms *terms = &pass->terms;
-#pragma unroll
+  closs_value read[CLOSS_TILES][CLOSS_BLOCK_VALUES]; /* by slot */
+  CLOSS_ROLLED for (uint slot = 0; slot < CLOSS_TILES; slot++) {
+    if (terms->reads & (1u << slot)) {
+      CLOSS_ROLLED for (uint u = 0; u < CLOSS_BLOCK_VALUES; u++) {
+        read[slot][u] = closs_load_block(pass, cursor, slot, u, count);
+      }
+    }
+  }
   for (uint u = 0; u < CLOSS_BLOCK_VALUES; u++) {
-    closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k), value, gradient;
-    if (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) {
-      w = closs_load_block(pass, cursor, CLOSS_SLOT_WEIGHT, u, count);
-    }
-    if (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
-      k = closs_load_block(pass, cursor, CLOSS_SLOT_UPSTREAM, u, count);
-    }
-    const closs_value x = closs_load_block(pass, cursor, CLOSS_SLOT_INPUT, u, count);
-    const closs_value y = closs_load_block(pass, cursor, CLOSS_SLOT_TARGET, u, count);
-    closs_compute(terms, x - y, w, k, &value, &gradient);
+    const closs_value w = terms->flags & CLOSS_FLAG_WEIGHT_ARRAY ? read[CLOSS_TILE_W][u] : (closs_value)(terms->weight);
+    const closs_value k = terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY ? read[CLOSS_TILE_K][u] : (closs_value)(terms->k);
+    closs_value value, gradient;
+    closs_compute(terms, read[CLOSS_TILE_X][u] - read[CLOSS_TILE_Y][u], w, k, &value, &gradient);
     closs_add(&lane->s[u], &lane->c[u], gradient);
   }
 }

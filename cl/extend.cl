@@ -1,14 +1,11 @@
 /*
- * Adds a piece to a state (include/closs/partial.h; the layout is docs/numerics.md's): a pair a full chunk, then the
+ * Adds a piece to a state (include/closs/partial.h; laid out as in state.h): a pair a full chunk, then the
  * lanes of a last chunk that is not full. One work-item.
  */
-#define CLOSS_STATE_HEADER 8u /* uints */
-#define CLOSS_STATE_TREES 64u
-#define CLOSS_STATE_MAGIC 0x634c5331u
 #ifdef CLOSS_DOUBLE
-#define CLOSS_STATE_DTYPE CLOSS_F64
+#define CLOSS_STATE_TYPE CLOSS_F64
 #else
-#define CLOSS_STATE_DTYPE CLOSS_F32
+#define CLOSS_STATE_TYPE CLOSS_F32
 #endif
 
 /* Whether chunk number `block` at a level, counted in blocks of 2^level chunks, has its left sibling in a state that
@@ -38,16 +35,18 @@ __kernel void closs_extend(__global closs_real *work_buffer, __global uint *stat
   if (get_global_id(0) != 0) {
     return;
   }
-  const bool begins_after_end = state[3] > state[5] || (state[3] == state[5] && state[2] > state[4]);
-  if (state[0] != CLOSS_STATE_MAGIC || state[1] != CLOSS_STATE_DTYPE || state[2] % CLOSS_CHUNK != 0 ||
-      begins_after_end || state[4] != begin_low || state[5] != begin_high) {
-    state[6] = 1; /* no state of this type, or the piece does not go on from it */
+  const uint first_low = state[CLOSS_STATE_BEGIN], first_high = state[CLOSS_STATE_BEGIN + 1u];
+  const uint past_low = state[CLOSS_STATE_END], past_high = state[CLOSS_STATE_END + 1u];
+  const bool begins_after_end = first_high > past_high || (first_high == past_high && first_low > past_low);
+  if (state[CLOSS_STATE_MAGIC] != CLOSS_STATE_MAGIC_VALUE || state[CLOSS_STATE_DTYPE] != CLOSS_STATE_TYPE ||
+      first_low % CLOSS_CHUNK != 0 || begins_after_end || past_low != begin_low || past_high != begin_high) {
+    state[CLOSS_STATE_ERROR] = 1; /* no state of this type, or the piece does not go on from it */
     return;
   }
-  __global closs_real *trees = (__global closs_real *)(state + CLOSS_STATE_HEADER);
+  __global closs_real *trees = (__global closs_real *)(state + CLOSS_STATE_WORDS);
   __global closs_real *lanes = trees + 2u * CLOSS_STATE_TREES;
   /* Terms to chunks: fewer than 2^43 terms, so that a chunk's number fits in 32 bits. */
-  const uint begin = (state[2] >> 12) | (state[3] << 20);
+  const uint begin = (first_low >> 12) | (first_high << 20);
   uint chunk = (begin_low >> 12) | (begin_high << 20);
   uint top = closs_state_blocks(begin, chunk);
   const uint full = last == CLOSS_CHUNK ? chunks : chunks - 1u;
@@ -66,6 +65,6 @@ __kernel void closs_extend(__global closs_real *work_buffer, __global uint *stat
   for (uint i = 0; i < 2u * CLOSS_LANES; i++) {
     lanes[i] = full < chunks ? pairs[2 * (size_t)full + i] : (closs_real)0;
   }
-  state[4] = end_low;
-  state[5] = end_high;
+  state[CLOSS_STATE_END] = end_low;
+  state[CLOSS_STATE_END + 1u] = end_high;
 }

@@ -34,9 +34,12 @@ CLOSS_INLINE void closs_compute(const closs_terms *terms, closs_value d, closs_v
 
 /* From the operands' tiles to those of the results. */
 CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles, uint low, uint high) {
+  const bool weights = (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) != 0;
+  const bool scales = (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) != 0;
 #ifdef CLOSS_COMPLEX
   for (uint j = low; j < high; j++) {
-    const closs_real w = tiles[CLOSS_TILE_W].lane[j], k = tiles[CLOSS_TILE_K].lane[j];
+    const closs_real w = weights ? tiles[CLOSS_TILE_W].lane[j] : terms->weight;
+    const closs_real k = scales ? tiles[CLOSS_TILE_K].lane[j] : terms->k;
     closs_real a, b, value;
     closs_element_complex(tiles[CLOSS_TILE_X].lane[j] - tiles[CLOSS_TILE_Y].lane[j],
                           tiles[CLOSS_TILE_X_IMAGINARY].lane[j] - tiles[CLOSS_TILE_Y_IMAGINARY].lane[j], &value, &a,
@@ -57,8 +60,9 @@ CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles,
 #else
   for (uint v = 0; v < CLOSS_VALUES; v++) {
     closs_value value, gradient;
-    closs_compute(terms, tiles[CLOSS_TILE_X].value[v] - tiles[CLOSS_TILE_Y].value[v], tiles[CLOSS_TILE_W].value[v],
-                  tiles[CLOSS_TILE_K].value[v], &value, &gradient);
+    const closs_value w = weights ? tiles[CLOSS_TILE_W].value[v] : (closs_value)(terms->weight);
+    const closs_value k = scales ? tiles[CLOSS_TILE_K].value[v] : (closs_value)(terms->k);
+    closs_compute(terms, tiles[CLOSS_TILE_X].value[v] - tiles[CLOSS_TILE_Y].value[v], w, k, &value, &gradient);
     tiles[CLOSS_TILE_LOSS].value[v] = value;
     tiles[CLOSS_TILE_X].value[v] = gradient;
     tiles[CLOSS_TILE_Y].value[v] = -gradient;
@@ -67,12 +71,14 @@ CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles,
 }
 
 /* The terms in lanes [low, high) of a tile; a missing term is +0. */
-CLOSS_INLINE void closs_add_tile(closs_lanes *lanes, closs_tile *tile, uint low, uint high) {
-  for (uint j = 0; j < CLOSS_TILE_LANES; j++) {
-    tile->lane[j] = j >= low && j < high ? tile->lane[j] : (closs_real)0;
+CLOSS_INLINE void closs_add_tile(closs_lanes *lanes, const closs_tile *tile, uint low, uint high) {
+  closs_tile present;
+  const bool whole = high - low == CLOSS_TILE_LANES;
+  for (uint j = 0; !whole && j < CLOSS_TILE_LANES; j++) {
+    present.lane[j] = j >= low && j < high ? tile->lane[j] : (closs_real)0;
   }
   for (uint v = 0; v < CLOSS_VALUES; v++) {
-    closs_add(&lanes->s[v], &lanes->c[v], tile->value[v]);
+    closs_add(&lanes->s[v], &lanes->c[v], whole ? tile->value[v] : present.value[v]);
   }
 }
 
@@ -101,8 +107,7 @@ CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint hea
   if (!(flags & CLOSS_FLAG_STREAM)) {
     return 0;
   }
-  uint streams = closs_can_stream(CLOSS_STORAGE, arrays->loss, arrays->at[CLOSS_SLOT_LOSS] - head)
-                 << CLOSS_SLOT_LOSS;
+  uint streams = closs_can_stream(CLOSS_STORAGE, arrays->loss, arrays->at[CLOSS_SLOT_LOSS] - head) << CLOSS_SLOT_LOSS;
   streams |= closs_can_stream(CLOSS_STORAGE, arrays->input_gradient, arrays->at[CLOSS_SLOT_INPUT_GRADIENT] - head)
              << CLOSS_SLOT_INPUT_GRADIENT;
   streams |= closs_can_stream(CLOSS_STORAGE, arrays->target_gradient, arrays->at[CLOSS_SLOT_TARGET_GRADIENT] - head)
@@ -110,27 +115,9 @@ CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint hea
   return streams;
 }
 
-#else
-
-#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
-  closs_gather(layout, cursor->walk, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high,    \
-               TILE)
-#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
-  closs_scatter(layout, cursor->walk, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high,   \
-                TILE, ACCUMULATE)
-#define CLOSS_LOAD_VALUE(SLOT, BASE)                                                                                   \
-  closs_cursor_load(cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], v)
-#define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
-  closs_cursor_store(cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], v, VALUE, ACCUMULATE,       \
-                     (terms->flags & CLOSS_FLAG_STREAM) != 0)
-#define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
-#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
-#endif
-
-#ifndef CLOSS_COMPLEX
-/* A whole tile of terms, the first of them number `term`; with strides, all within the innermost dimension. */
+/* A whole tile of terms, the first of them number `term`. */
 CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term,
-                                 closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
+                                 closs_lanes *lanes) {
   const uint flags = terms->flags;
 #pragma unroll
   for (uint v = 0; v < CLOSS_VALUES; v++) {
@@ -164,14 +151,22 @@ CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *a
     }
   }
 }
+
+#else
+
+#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
+  closs_gather(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE)
+#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
+  closs_scatter(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE,   \
+                ACCUMULATE, (terms->flags & CLOSS_FLAG_STREAM) != 0)
+#define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
+#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
 #endif
 
 /* Lanes [low, high) of a row, by way of tiles; term: the number of the first. */
 CLOSS_INLINE void closs_tile_row(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint low, uint high,
-                                 closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
+                                 closs_tile *tiles, closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
   const uint flags = terms->flags;
-  closs_tile tiles[CLOSS_TILES];
-  closs_clear_tiles(tiles, terms->weight, terms->k);
   CLOSS_ROLLED for (uint t = 0; t < CLOSS_TILES; t++) {
     if (terms->reads & (1u << t)) {
       CLOSS_GATHER(t & 3u, closs_operand(arrays, t & 3u), t >> 2, &tiles[t]);
@@ -232,6 +227,8 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
   if (at >= stop) {
     return;
   }
+  closs_tile tiles[CLOSS_TILES];
+  closs_clear_tiles(tiles, pass->terms.weight);
 #ifdef CLOSS_STORAGE
   for (; at < stop; at += CLOSS_LANES) {
     if (at >= begin) {
@@ -244,7 +241,7 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
     }
     const uint low = at < begin ? begin - at : 0u;
     const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
-    closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, lanes);
+    closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, tiles, lanes);
   }
 #else
   __global const closs_index *layout = pass->layout;
@@ -254,15 +251,7 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
   for (; at < stop; at += CLOSS_LANES) {
     const uint low = at < begin ? begin - at : 0u;
     const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
-    const size_t term = chunk_term + at + low;
-#ifndef CLOSS_COMPLEX
-    if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(&cursor)) {
-      closs_full_row(&pass->terms, &pass->arrays, term, lanes CLOSS_CURSOR_ARGUMENTS);
-    } else
-#endif
-    {
-      closs_tile_row(&pass->terms, &pass->arrays, term, low, high, lanes CLOSS_CURSOR_ARGUMENTS);
-    }
+    closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, tiles, lanes CLOSS_CURSOR_ARGUMENTS);
     closs_cursor_advance(layout, &cursor, CLOSS_LANES - low); /* the next row has its first lane again */
   }
 #endif

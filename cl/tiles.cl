@@ -50,11 +50,11 @@ CLOSS_INLINE uint closs_operand_tiles(uint flags) {
          (flags & CLOSS_FLAG_UPSTREAM_ARRAY ? 1u << CLOSS_TILE_K : 0u);
 }
 
-/* What tiles hold where nothing is read into them: weight w, upstream gradient k, and zeros. */
-CLOSS_INLINE void closs_clear_tiles(closs_tile *tiles, closs_real w, closs_real k) {
-  for (uint v = 0; v < CLOSS_VALUES; v++) {
-    for (uint t = 0; t < CLOSS_TILES; t++) {
-      tiles[t].value[v] = (closs_value)(t == CLOSS_TILE_W ? w : t == CLOSS_TILE_K ? k : (closs_real)0);
+/* What tiles hold where nothing is read into them: the weight, whose sum may be asked for, and zeros. */
+CLOSS_INLINE void closs_clear_tiles(closs_tile *tiles, closs_real w) {
+  for (uint t = 0; t < CLOSS_TILES; t++) {
+    for (uint v = 0; v < CLOSS_VALUES; v++) {
+      tiles[t].value[v] = (closs_value)(t == CLOSS_TILE_W ? w : (closs_real)0);
     }
   }
 }

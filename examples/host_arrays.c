@@ -1,4 +1,4 @@
-/* Loss and gradient of arrays in host memory: README.md shows this file. */
+/* Loss and gradient of arrays in host memory. */
 #include <closs/closs.h>
 #include <stdio.h>
 

@@ -7,6 +7,7 @@
 # chroot, and for telling the kernel what runs arm64 programs. Mounts and that registration are undone at the end,
 # however it ends. $CLOSS_TEST_EVERY: device tests do one case in so many (20; a kernel takes seconds to compile here).
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+source tools/foreign.sh
 
 [ $# -le 1 ] || {
   sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
@@ -36,22 +37,6 @@ bind() {
   undo+=("umount $(printf %q "$2")")
 }
 
-# The packages unpacked, which is all that libraries need: nothing of theirs is run.
-make_root() {
-  local package
-  [ -f "$root/made" ] && return
-  echo "installing Debian for arm64 in $root"
-  rm -rf "$root"
-  debootstrap --arch=arm64 --foreign --variant=minbase \
-    --include=pocl-opencl-icd,ocl-icd-opencl-dev,opencl-headers,libcmocka-dev,libpng-dev bookworm "$root" \
-    >"$folder/debootstrap.log" 2>&1 || fail "debootstrap failed: $folder/debootstrap.log"
-  for package in "$root"/var/cache/apt/archives/*.deb; do
-    dpkg-deb -x "$package" "$root"
-    rm "$package"
-  done
-  touch "$root/made"
-}
-
 # arm64 programs are started by qemu, also by other programs such as POCL, which runs a linker; F: from outside the
 # chroot.
 register() {
@@ -63,39 +48,15 @@ register() {
   undo+=("echo -1 >$binfmt/closs-arm64")
 }
 
-cross_file() {
-  cat <<END
-[binaries]
-c = 'aarch64-linux-gnu-gcc'
-ar = 'aarch64-linux-gnu-ar'
-strip = 'aarch64-linux-gnu-strip'
-pkgconfig = 'pkg-config'
-exe_wrapper = ['chroot', '$root']
-
-[properties]
-sys_root = '$root'
-pkg_config_libdir = '$root/usr/lib/aarch64-linux-gnu/pkgconfig'
-
-[built-in options]
-c_args = ['--sysroot=$root', '-fno-tree-loop-vectorize'] # with it, gcc 12 for arm64 breaks down over a test
-c_link_args = ['--sysroot=$root']
-
-[host_machine]
-system = 'linux'
-cpu_family = 'aarch64'
-cpu = 'aarch64'
-endian = 'little'
-END
-}
-
-require "${base_packages[@]}" "${test_packages[@]}" debootstrap qemu-user-static gcc-aarch64-linux-gnu
-make_root
+require "${base_packages[@]}" "${test_packages[@]}" qemu-user-static gcc-aarch64-linux-gnu
+foreign_root arm64 "$root" "${foreign_packages[@]}" pocl-opencl-icd
+mkdir -p "$root/tmp"
 bind proc "$root/proc" -t proc
 bind sysfs "$root/sys" -t sysfs
 bind "$PWD" "$root$PWD" --bind
 bind "$folder" "$root$folder" --bind
 register
-cross_file >"$folder/cross.ini"
+cross_file arm64 "$root" chroot "$root" >"$folder/cross.ini"
 build "$folder/build" --cross-file "$folder/cross.ini" -Dwerror=true
 rm -rf "$folder/build/tests/pocl-cache"
 

@@ -1,13 +1,23 @@
 #!/usr/bin/env bash
-# Format, warnings of gcc and clang, clang-tidy and cppcheck, all as errors; and that OpenCL is called through the
-# context's table alone.
+# Format, spelling, warnings of gcc and clang, clang-tidy and cppcheck, all as errors; and that OpenCL is called through
+# the context's table alone.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 [ $# -eq 0 ] || fail "takes no arguments"
-require "${base_packages[@]}" "${test_packages[@]}" clang clang-format clang-tidy cppcheck
+require "${base_packages[@]}" "${test_packages[@]}" clang clang-format clang-tidy codespell cppcheck
 
 mapfile -t sources < <(find examples include src tests tools \( -name '*.c' -o -name '*.h' \) | sort)
 clang-format --dry-run -Werror "${sources[@]}"
+
+# What .editorconfig says of every text: tabs only where they have a meaning, no spaces at ends of lines, a newline at
+# the end of the file.
+mapfile -t texts < <(git ls-files -z | xargs -0 grep -lI '')
+if grep -nP '[ \t\r]$' "${texts[@]}"; then fail "spaces or a carriage return at the ends of the lines above"; fi
+if grep -lP '\t' "${texts[@]}" | grep -vxE 'debian/rules|tests/vectors/golden\.tsv'; then fail "tabs in the files above"; fi
+for text in "${texts[@]}"; do
+  [ -z "$(tail -c 1 "$text")" ] || fail "$text: no newline at the end"
+done
+codespell --ignore-words-list arithmetics,bu,devic "${texts[@]}"
 
 CC=gcc build build/lint-gcc -Dwerror=true
 CC=clang build build/lint-clang -Dwerror=true

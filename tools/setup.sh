@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 base_packages=(build-essential meson ninja-build pkg-config python3 libclblast-dev ocl-icd-opencl-dev
   opencl-headers libpng-dev pocl-opencl-icd)
-test_packages=(gnuplot-nox libcmocka-dev python3-numpy)
+test_packages=(cmake gnuplot-nox libcmocka-dev libdlpack-dev python3-numpy python3-pyopencl)
 implementations=(pocl intel-cpu intel-fpga rusticl oclgrind) # of OpenCL: tools/opencl-implementations.sh
 
 fail() {

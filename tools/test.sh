@@ -2,13 +2,15 @@
 # Installs what is missing, builds, and runs the tests.
 #
 #   tools/test.sh              what CI runs: minutes
-#   tools/test.sh --full       everything, the exhaustive tests and an arm64 processor too: hours
+#   tools/test.sh --full       everything, the exhaustive tests and other processors too: hours
 #   tools/test.sh --sanitize   the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   tools/test.sh --threads    the tests of threads under ThreadSanitizer
+#   tools/test.sh --valgrind   the unit tests under Valgrind's memcheck
 #   tools/test.sh --coverage   line coverage of src/ at the end
 #
-# The options combine. The tests run on POCL's device, and without --sanitize and --coverage those whose results are bits
-# on four other OpenCL implementations too. CLOSS_TEST_DEVICE picks a device instead, by a part of its platform's or its
-# own name. Exits with 0 only where every test passed, on all five.
+# --full combines with any. The tests run on POCL's device, and without the last four options those whose results are
+# bits on four other OpenCL implementations too. CLOSS_TEST_DEVICE picks a device instead, by a part of its platform's or
+# its own name. Exits with 0 only where every test passed, on all five.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 folder=build/tests
@@ -26,6 +28,17 @@ for argument in "$@"; do
     options+=(-Db_sanitize=address,undefined -Db_lundef=false)
     [ "${CLOSS_TEST_FULL-}" ] || arguments+=(--timeout-multiplier 4)
     ;;
+  --threads)
+    folder+=-threads
+    options+=(-Db_sanitize=thread -Db_lundef=false)
+    arguments+=(--suite threads)
+    ;;
+  --valgrind)
+    folder+=-valgrind
+    test_packages+=(valgrind)
+    arguments+=(--suite unit --timeout-multiplier 40 --wrapper
+      'valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,possible')
+    ;;
   --coverage)
     folder+=-coverage
     options+=(-Db_coverage=true -Doptimization=1)
@@ -33,7 +46,7 @@ for argument in "$@"; do
     test_packages+=(gcovr)
     ;;
   *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   esac
@@ -59,9 +72,22 @@ elsewhere() {
     which=(golden gradient matrix schedules --wrapper "$PWD/tests/oclgrind/run.sh")
   elif [ "${CLOSS_TEST_FULL-}" ]; then
     every[$1]=1
+    which+=(--suite stream)
   fi
   CLOSS_TEST_EVERY=${every[$1]} meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes 1 \
     --timeout-multiplier 5 --logbase "$1" "${arguments[@]}" "${which[@]}"
+}
+
+# together: all implementations in one process.
+together() {
+  local name
+  for name in "${implementations[@]}"; do
+    source "build/implementations/$name.env"
+  done
+  unset CLOSS_TEST_DEVICE
+  export OCL_ICD_VENDORS=$PWD/build/implementations OCLGRIND_BUILD_OPTIONS=-disable-llvm-passes
+  CLOSS_TEST_ACROSS=${#implementations[@]} meson test -C "$folder" --no-rebuild --print-errorlogs --logbase across \
+    --timeout-multiplier 5 "${arguments[@]}" across
 }
 
 # As many implementations side by side as there are processors.
@@ -82,6 +108,12 @@ if [ "$folder" = build/tests ] && [ -z "${CLOSS_TEST_DEVICE-}" ]; then
   wait
 fi
 failed=()
+logs=("${others[@]}")
+if [ ${#others[@]} -gt 0 ] && [ ${#missing[@]} -eq 0 ]; then
+  logs+=(across)
+  rm -f "$folder/meson-logs/across"*
+  (together) || failed+=("all together")
+fi
 for name in "${others[@]}"; do
   echo "on $name:"
   cat "$folder/$name.log"
@@ -90,6 +122,7 @@ done
 
 if [ "${CLOSS_TEST_FULL-}" ] && [ "$folder" = build/tests ]; then
   as_root tools/arm64.sh || failed+=(arm64)
+  tools/portability.sh || failed+=("other processors")
 fi
 
 if [ "$coverage" = yes ]; then
@@ -98,10 +131,10 @@ fi
 
 # What each suite found, and cmocka's summary of it, last; the logs (to whose name meson adds a wrapper's) hold each
 # test's output in full.
-for log in "${others[@]}" testlog; do
+for log in "${logs[@]}" testlog; do
   awk -v on="${log/testlog/}" '
     /^test: / { print (on ? on " " : "") $NF ":" }
-    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|have the same bits|failed in turn/' \
+    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|computed on the device|have the same bits|failed in turn/' \
     "$folder/meson-logs/$log"*.txt || status=1
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -172,8 +172,8 @@ CLOSS_INLINE void closs_cursor_advance(__global const closs_index *layout, closs
 #endif
 
 /* Vector v of neighbours. */
-CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot, uint type,
-                                           __global const uchar *base, size_t start, uint v) {
+CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot, uint type, __global const uchar *base,
+                                           size_t start, uint v) {
   const closs_index stride = cursor->stride[slot];
   const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
   switch (CLOSS_TYPE(cursor->modes, slot)) {
@@ -181,7 +181,7 @@ CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot
     return (closs_value)(closs_load(type, base, i));
   case CLOSS_MODE_STEP: {
     __global const float *p = (__global const float *)base + i;
-#define CLOSS_ELEMENT(j) p[(closs_index)(j) * stride]
+#define CLOSS_ELEMENT(j) p[(closs_index)(j)*stride]
     return (closs_value)(CLOSS_VALUE_OF(CLOSS_ELEMENT));
 #undef CLOSS_ELEMENT
   }
@@ -270,9 +270,18 @@ CLOSS_INLINE void closs_store_run(uint type, __global uchar *base, size_t start,
 }
 
 /* Lanes [low, high) of a row from the array of a slot; part 1: imaginary parts. */
-CLOSS_INLINE void closs_gather(__global const closs_index *layout, closs_walk walk, uint slot, uint type,
+CLOSS_INLINE void closs_gather(__global const closs_index *layout, const closs_cursor *cursor, uint slot, uint type,
                                __global const uchar *base, size_t start, uint part, uint low, uint high,
                                closs_tile *tile) {
+#ifndef CLOSS_COMPLEX
+  if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor)) {
+    CLOSS_ROLLED for (uint v = 0; v < CLOSS_VALUES; v++) {
+      tile->value[v] = closs_cursor_load(cursor, slot, type, base, start, v);
+    }
+    return;
+  }
+#endif
+  closs_walk walk = cursor->walk;
   closs_index offset = closs_walk_offset(layout, CLOSS_SPACE_TERMS, &walk, slot);
   const closs_index stride = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
   const closs_index size = CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, 0u);
@@ -289,9 +298,18 @@ CLOSS_INLINE void closs_gather(__global const closs_index *layout, closs_walk wa
 }
 
 /* Lanes [low, high) of a row to the array of a slot. */
-CLOSS_INLINE void closs_scatter(__global const closs_index *layout, closs_walk walk, uint slot, uint type,
+CLOSS_INLINE void closs_scatter(__global const closs_index *layout, const closs_cursor *cursor, uint slot, uint type,
                                 __global uchar *base, size_t start, uint part, uint low, uint high,
-                                const closs_tile *tile, bool accumulate) {
+                                const closs_tile *tile, bool accumulate, bool stream) {
+#ifndef CLOSS_COMPLEX
+  if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor)) {
+    CLOSS_ROLLED for (uint v = 0; v < CLOSS_VALUES; v++) {
+      closs_cursor_store(cursor, slot, type, base, start, v, tile->value[v], accumulate, stream);
+    }
+    return;
+  }
+#endif
+  closs_walk walk = cursor->walk;
   closs_index offset = closs_walk_offset(layout, CLOSS_SPACE_TERMS, &walk, slot);
   const closs_index stride = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
   const closs_index size = CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, 0u);

@@ -23,6 +23,9 @@
 extern "C" {
 #endif
 
+/** @defgroup kept Compiled programs that outlive a context
+ * @{ */
+
 /**
  * A cache of the caller's: a database, an archive, a memory that several contexts share. Both functions may be called
  * by several threads at once, also with the same key.
@@ -31,7 +34,7 @@ extern "C" {
  * hold their key, and closs compares it.
  */
 typedef struct closs_cache {
-  void *user;
+  void *user; /**< the first argument of both */
   /**
    * Copies the entry of a key to `data` where it has at most `capacity` bytes. Asked first with capacity 0.
    * @return the entry's size; 0: there is none
@@ -57,8 +60,8 @@ CLOSS_API closs_status closs_cache_default_directory(char *path, size_t size, cl
 typedef struct closs_cache_entry {
   const char *device;  /**< "platform: device" */
   const char *variant; /**< what it is, e.g. "l1 contiguous_f32 pass", or "class" */
-  uint64_t bytes;
-  int64_t used; /**< the last use, in seconds since 1970-01-01 UTC */
+  uint64_t bytes;      /**< of the file */
+  int64_t used;        /**< the last use, in seconds since 1970-01-01 UTC */
 } closs_cache_entry;
 
 /**
@@ -72,6 +75,8 @@ CLOSS_API closs_status closs_cache_list(const char *directory,
 
 /** Removes the entries of a disk cache, and nothing else that may be in the folder. Errors as closs_cache_list(). */
 CLOSS_API closs_status closs_cache_clear(const char *directory, closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,9 @@
 extern "C" {
 #endif
 
+/** @defgroup contexts Contexts: a device, and what is known of it
+ * @{ */
+
 /** One OpenCL context and device. Opaque; any number of threads may use one at once. */
 typedef struct closs_context closs_context;
 
@@ -32,7 +35,7 @@ typedef enum closs_device_class {
 
 /** Where host memory comes from. Both functions must be thread-safe. */
 typedef struct closs_allocator {
-  void *user;
+  void *user;                                  /**< the first argument of both */
   void *(*allocate)(void *user, size_t bytes); /**< as malloc(): NULL on failure; bytes is never 0 */
   void (*release)(void *user, void *memory);   /**< as free(): also with NULL */
 } closs_allocator;
@@ -49,8 +52,8 @@ typedef struct closs_context_options {
   const closs_opencl *opencl; /**< OpenCL's functions, kept by reference; NULL: the ICD loader's */
   closs_allocator allocator;  /**< copied; functions NULL: malloc and free */
   closs_log_function log;     /**< NULL: no log */
-  void *log_user;
-  closs_cache cache; /**< the caller's own cache, copied; functions NULL: none */
+  void *log_user;             /**< the first argument of log */
+  closs_cache cache;          /**< the caller's own cache, copied; functions NULL: none */
   /**
    * The folder of the disk cache, NULL: none; closs_cache_default_directory() names the usual one. It is made where it
    * is missing, with mode 0700. One that belongs to another user, that others may write to, or that is a symbolic link
@@ -60,17 +63,26 @@ typedef struct closs_context_options {
   uint64_t cache_limit; /**< bytes of its entries; those used longest ago go first. 0: #CLOSS_CACHE_LIMIT */
   const void *bundle;   /**< a bundle (bundle.h) in memory that stays while the context lives; NULL: none */
   size_t bundle_size;   /**< its bytes; a damaged bundle, or anything else, is an error */
+  /**
+   * closs_context_create() computes with each program of the bundle that is this device's, or, without a bundle, l1 of
+   * f32, on up to 2^16 elements, and fails with CLOSS_SELF_TEST_FAILED where a bit of a result differs from
+   * closs_reference()'s. The operands are such that devices of every class must get the same bits. Blocks, and without
+   * a bundle compiles where no cache has the program.
+   */
+  bool self_test;
 } closs_context_options;
 
+/** The defaults of #closs_context_options. */
 #define CLOSS_CONTEXT_OPTIONS_INIT                                                                                     \
-  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL, {NULL, NULL, NULL}, NULL, 0, NULL, 0 }
+  { sizeof(closs_context_options), NULL, {NULL, NULL, NULL}, NULL, NULL, {NULL, NULL, NULL}, NULL, 0, NULL, 0, false }
 
 /**
  * Makes a context for one device of an OpenCL context. Both are retained until closs_context_destroy().
- * Asks the device what it can do; compiles nothing.
+ * Asks the device what it can do; compiles and runs nothing, but for the self-test that options->self_test asks for.
  * @param options  NULL: all defaults
  * @param[out] context  set to NULL on failure
- * @return CLOSS_INVALID_ARGUMENT, CLOSS_OUT_OF_MEMORY or CLOSS_OPENCL_ERROR
+ * @return CLOSS_INVALID_ARGUMENT, CLOSS_OUT_OF_MEMORY or CLOSS_OPENCL_ERROR; with a self-test CLOSS_SELF_TEST_FAILED
+ * and CLOSS_COMPILE_FAILED too
  */
 CLOSS_API closs_status closs_context_create(cl_context opencl_context, cl_device_id device,
                                             const closs_context_options *options, closs_context **context,
@@ -90,6 +102,8 @@ CLOSS_API closs_device_class closs_context_class(const closs_context *context);
  */
 CLOSS_API closs_status closs_context_probe(closs_context *context, closs_device_class *device_class,
                                            closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

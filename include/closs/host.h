@@ -11,23 +11,27 @@
 extern "C" {
 #endif
 
+/** @defgroup host Arrays in host memory, and the reference
+ * @{ */
+
 /**
  * Arrays in host memory. Each pointer is that of the element of index (0, 0, ...), and is aligned to its element's size
  * (complex: its component's). Start from #CLOSS_ARRAYS_INIT; what the computation does not use is ignored. All arrays
  * stay the caller's.
  */
 typedef struct closs_arrays {
-  size_t size; /**< sizeof(closs_arrays) */
-  const void *input;
-  const void *target;
-  const void *weight;
-  const void *upstream;
+  size_t size;           /**< sizeof(closs_arrays) */
+  const void *input;     /**< read */
+  const void *target;    /**< read */
+  const void *weight;    /**< read where the options have weights */
+  const void *upstream;  /**< read where the options have an upstream tensor */
   double upstream_value; /**< where the options have no upstream tensor; 1 by default */
-  void *loss;
-  void *input_gradient;
-  void *target_gradient;
+  void *loss;            /**< written where it is wanted */
+  void *input_gradient;  /**< written where it is wanted; read too where it accumulates */
+  void *target_gradient; /**< likewise */
 } closs_arrays;
 
+/** No arrays, and an upstream gradient of 1. */
 #define CLOSS_ARRAYS_INIT                                                                                              \
   { sizeof(closs_arrays), NULL, NULL, NULL, NULL, 1.0, NULL, NULL, NULL }
 
@@ -55,6 +59,8 @@ CLOSS_API closs_status closs_compute(closs_context *context, const closs_plan_op
  */
 CLOSS_API closs_status closs_reference(const closs_plan_options *options, const closs_arrays *arrays,
                                        closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

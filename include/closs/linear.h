@@ -21,6 +21,9 @@
 extern "C" {
 #endif
 
+/** @defgroup linear libcloss-linear: linear layers on a loss
+ * @{ */
+
 /** A layer of given sizes ready to be enqueued. Opaque. Used by one thread at a time. */
 typedef struct closs_linear closs_linear;
 
@@ -41,31 +44,32 @@ typedef enum closs_linear_product {
 
 /** What a layer computes. Start from #CLOSS_LINEAR_OPTIONS_INIT. Nothing that it points to is kept. */
 typedef struct closs_linear_options {
-  size_t size;       /**< sizeof(closs_linear_options) */
-  closs_dtype dtype; /**< of all arrays but the weights: f32, f64, or f16 where the device has cl_khr_fp16 */
-  uint64_t rows;     /**< samples: 1 or more, as are features and outputs */
-  uint64_t features;
-  uint64_t outputs;
-  uint64_t x_leading; /**< leading dimensions; 0: without gaps (features, or outputs) */
-  uint64_t w_leading;
-  uint64_t y_leading; /**< of the targets */
-  uint64_t predictions_leading;
-  uint64_t x_gradient_leading; /**< of dX */
-  uint64_t w_gradient_leading; /**< of dW */
-  bool bias;                   /**< whether b is added */
-  uint32_t wanted;             /**< bits of #closs_linear_output, not empty; b's gradient only with a bias */
-  closs_loss loss;
-  closs_reduction reduction;
-  const closs_parameter *parameters;
-  size_t parameter_count;
+  size_t size;                  /**< sizeof(closs_linear_options) */
+  closs_dtype dtype;            /**< of all arrays but the weights: f32, f64, or f16 where the device has cl_khr_fp16 */
+  uint64_t rows;                /**< samples: 1 or more, as are features and outputs */
+  uint64_t features;            /**< columns of X */
+  uint64_t outputs;             /**< columns of the predictions */
+  uint64_t x_leading;           /**< leading dimensions; 0: without gaps (features, or outputs) */
+  uint64_t w_leading;           /**< of W */
+  uint64_t y_leading;           /**< of the targets */
+  uint64_t predictions_leading; /**< of the predictions */
+  uint64_t x_gradient_leading;  /**< of dX */
+  uint64_t w_gradient_leading;  /**< of dW */
+  bool bias;                    /**< whether b is added */
+  uint32_t wanted;              /**< bits of #closs_linear_output, not empty; b's gradient only with a bias */
+  closs_loss loss;              /**< of predictions and targets */
+  closs_reduction reduction;    /**< mean by default */
+  const closs_parameter *parameters; /**< the loss's, by name */
+  size_t parameter_count;            /**< how many parameters are given */
   const closs_tensor *weight; /**< sample weights, real, broadcast to rows x outputs ({rows, 1}: one a sample); NULL:
                                  none */
-  closs_mean_over mean_over;
+  closs_mean_over mean_over;  /**< what the mean of weighted losses divides by */
   /** Rows needs one output, f32 or f64, W without gaps, fewer than 2^32 rows, no dX, and where dW is wanted a reduced
    * loss and weights that are absent, or of `dtype` and not what the mean divides by. */
   closs_linear_product product;
 } closs_linear_options;
 
+/** The defaults of #closs_linear_options. */
 #define CLOSS_LINEAR_OPTIONS_INIT                                                                                      \
   {                                                                                                                    \
     sizeof(closs_linear_options), CLOSS_F32, 0, 0, 1, 0, 0, 0, 0, 0, 0, true,                                          \
@@ -107,21 +111,22 @@ CLOSS_API uint64_t closs_linear_workspace(const closs_linear *linear);
 /** The buffers of one enqueue, offsets in elements (of the workspace in bytes). Start from #CLOSS_LINEAR_BUFFERS_INIT;
  * what is not used is ignored. */
 typedef struct closs_linear_buffers {
-  size_t size; /**< sizeof(closs_linear_buffers) */
-  closs_buffer x;
-  closs_buffer w;
-  closs_buffer b;
-  closs_buffer y;
-  closs_buffer weight;
+  size_t size;              /**< sizeof(closs_linear_buffers) */
+  closs_buffer x;           /**< read */
+  closs_buffer w;           /**< read */
+  closs_buffer b;           /**< read where the layer has a bias */
+  closs_buffer y;           /**< the targets, read */
+  closs_buffer weight;      /**< read where the layer has weights */
   closs_buffer predictions; /**< written always */
   closs_buffer loss;        /**< reduction none: rows x outputs without gaps */
-  closs_buffer w_gradient;
-  closs_buffer b_gradient;
-  closs_buffer x_gradient;
-  closs_buffer workspace;
-  double upstream; /**< the upstream gradient, 1 by default */
+  closs_buffer w_gradient;  /**< written where it is wanted */
+  closs_buffer b_gradient;  /**< written where it is wanted */
+  closs_buffer x_gradient;  /**< written where it is wanted */
+  closs_buffer workspace;   /**< offset in bytes, a multiple of #CLOSS_WORKSPACE_ALIGNMENT */
+  double upstream;          /**< the upstream gradient, 1 by default */
 } closs_linear_buffers;
 
+/** No buffers, and an upstream gradient of 1. */
 #define CLOSS_LINEAR_BUFFERS_INIT                                                                                      \
   {                                                                                                                    \
     sizeof(closs_linear_buffers), CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE,          \
@@ -145,6 +150,8 @@ typedef struct closs_linear_buffers {
 CLOSS_API closs_status closs_linear_enqueue(closs_linear *linear, cl_command_queue queue,
                                             const closs_linear_buffers *buffers, cl_uint wait_count,
                                             const cl_event *wait, cl_event *event, closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

@@ -2,11 +2,18 @@
  * @file loss.h
  * The losses, their parameters, and what can be asked about them without a device.
  *
- * With d = input - target and z = |d|:
- * - l1: z (torch.nn.L1Loss, mindspore.nn.L1Loss); complex operands too, z then the modulus
- * - mse: d * d (torch.nn.MSELoss, mindspore.nn.MSELoss)
- * - smooth_l1: z < beta: 0.5 * d * d / beta, else z - 0.5 * beta (torch.nn.SmoothL1Loss, mindspore.nn.SmoothL1Loss)
- * - huber: z <= delta: 0.5 * d * d, else delta * (z - 0.5 * delta) (torch.nn.HuberLoss, mindspore.nn.HuberLoss)
+ * With \f$ d = input - target \f$, each element has a value and a slope, the derivative with respect to the input; that
+ * with respect to the target is its negative:
+ * - l1 (torch.nn.L1Loss, mindspore.nn.L1Loss): \f$ |d| \f$, slope \f$ d / |d| \f$ and 0 at 0; complex operands too
+ * - mse (torch.nn.MSELoss, mindspore.nn.MSELoss): \f$ d^2 \f$, slope \f$ 2 d \f$
+ * - smooth_l1 (torch.nn.SmoothL1Loss, mindspore.nn.SmoothL1Loss): where \f$ |d| < \beta \f$, \f$ d^2 / (2 \beta) \f$,
+ *   slope \f$ d / \beta \f$; else \f$ |d| - \beta / 2 \f$, slope \f$ d / |d| \f$
+ * - huber (torch.nn.HuberLoss, mindspore.nn.HuberLoss): where \f$ |d| \le \delta \f$, \f$ d^2 / 2 \f$, slope \f$ d \f$;
+ *   else \f$ \delta (|d| - \delta / 2) \f$, slope \f$ \delta d / |d| \f$
+ *
+ * With weights \f$ w_i \f$ (1 where there are none) and values \f$ v_i \f$ of \f$ n \f$ elements, the reductions are
+ * none, \f$ w_i v_i \f$; sum, \f$ \sum w_i v_i \f$; and mean, \f$ \sum w_i v_i / \sum w_i \f$ or, by
+ * #CLOSS_MEAN_OVER_COUNT, \f$ \sum w_i v_i / n \f$.
  *
  * docs/numerics.md fixes each to the last operation.
  */
@@ -21,6 +28,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** @defgroup losses Losses and their parameters
+ * @{ */
 
 /** The losses: CLOSS_L1, CLOSS_MSE, CLOSS_SMOOTH_L1, CLOSS_HUBER. The numbers are part of the ABI; losses.def holds the
  * rows. 0 is no loss. */
@@ -48,15 +58,15 @@ typedef struct closs_parameter_info {
 
 /** What may be asked about one loss. */
 typedef struct closs_loss_info {
-  closs_loss loss;
-  const char *name;                    /**< "smooth_l1" */
-  const char *pytorch;                 /**< the class whose meaning it has: "torch.nn.SmoothL1Loss" */
-  const char *mindspore;               /**< "mindspore.nn.SmoothL1Loss" */
-  closs_reduction reduction;           /**< PyTorch's default */
-  closs_reduction mindspore_reduction; /**< MindSpore's default */
-  bool complex_operands;               /**< takes c64 and c128 */
-  size_t parameter_count;
-  closs_parameter_info parameters[CLOSS_MAX_PARAMETERS];
+  closs_loss loss;                                       /**< its number */
+  const char *name;                                      /**< "smooth_l1" */
+  const char *pytorch;                                   /**< the class whose meaning it has: "torch.nn.SmoothL1Loss" */
+  const char *mindspore;                                 /**< "mindspore.nn.SmoothL1Loss" */
+  closs_reduction reduction;                             /**< PyTorch's default */
+  closs_reduction mindspore_reduction;                   /**< MindSpore's default */
+  bool complex_operands;                                 /**< takes c64 and c128 */
+  size_t parameter_count;                                /**< how many parameters it has */
+  closs_parameter_info parameters[CLOSS_MAX_PARAMETERS]; /**< the first parameter_count are set */
 } closs_loss_info;
 
 /** How many losses there are. Thread-safe. */
@@ -74,9 +84,11 @@ CLOSS_API const closs_loss_info *closs_loss_by_id(closs_loss loss);
 
 /** A parameter by name and value, as a caller gives it. */
 typedef struct closs_parameter {
-  const char *name;
-  double value;
+  const char *name; /**< "beta", "delta" */
+  double value;     /**< rounded to the arithmetic type */
 } closs_parameter;
+
+/** @} */
 
 #ifdef __cplusplus
 }

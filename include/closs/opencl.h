@@ -24,6 +24,9 @@
 extern "C" {
 #endif
 
+/** @addtogroup contexts
+ * @{ */
+
 /** The OpenCL 1.2 functions that closs calls: X(name without "cl"). */
 #define CLOSS_OPENCL_FUNCTIONS(X)                                                                                      \
   X(GetPlatformInfo)                                                                                                   \
@@ -57,26 +60,51 @@ extern "C" {
   X(ReleaseEvent)                                                                                                      \
   X(Finish)
 
-#if defined(__GNUC__) && !defined(__clang__)
+/**
+ * Functions that closs calls only where arrays lie in memory by address (memory.h), as X(name, type); any may be NULL.
+ * The loader's table has those that it is linked with; Intel's are asked for through
+ * GetExtensionFunctionAddressForPlatform, where the device has the extension and the table leaves them NULL.
+ */
+#define CLOSS_OPENCL_OPTIONAL_FUNCTIONS(X)                                                                             \
+  X(GetExtensionFunctionAddressForPlatform, closs_cl_find_function)                                                    \
+  X(SetKernelArgSVMPointer, closs_cl_set_pointer)                                                                      \
+  X(EnqueueSVMMemFill, closs_cl_fill_pointer)                                                                          \
+  X(SetKernelArgMemPointerINTEL, closs_cl_set_pointer)                                                                 \
+  X(EnqueueMemFillINTEL, closs_cl_fill_pointer)
+/** clGetExtensionFunctionAddressForPlatform() */
+typedef void *(CL_API_CALL *closs_cl_find_function)(cl_platform_id platform, const char *name);
+/** clSetKernelArgSVMPointer() and clSetKernelArgMemPointerINTEL() */
+typedef cl_int(CL_API_CALL *closs_cl_set_pointer)(cl_kernel kernel, cl_uint index, const void *pointer);
+/** clEnqueueSVMMemFill() and clEnqueueMemFillINTEL() */
+typedef cl_int(CL_API_CALL *closs_cl_fill_pointer)(cl_command_queue queue, void *pointer, const void *pattern,
+                                                   size_t pattern_size, size_t size, cl_uint wait_count,
+                                                   const cl_event *wait, cl_event *event);
+
+#if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 /**
  * One pointer a function, named as OpenCL names it without "cl". Begins with its size, so that a program built against
- * an older closs still fits; every pointer within `size` must be set.
+ * an older closs still fits; every pointer within `size` must be set, but for the optional ones.
  */
 typedef struct closs_opencl {
   size_t size; /**< sizeof(closs_opencl) */
 #define CLOSS_OPENCL_MEMBER(name) __typeof__(&cl##name) name;
   CLOSS_OPENCL_FUNCTIONS(CLOSS_OPENCL_MEMBER)
 #undef CLOSS_OPENCL_MEMBER
+#define CLOSS_OPENCL_MEMBER(name, type) type name;
+  CLOSS_OPENCL_OPTIONAL_FUNCTIONS(CLOSS_OPENCL_MEMBER)
+#undef CLOSS_OPENCL_MEMBER
 } closs_opencl;
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
 
 /** The table with the functions of the ICD loader that closs is linked with. Never freed. Thread-safe. */
 CLOSS_API const closs_opencl *closs_opencl_loader(void);
+
+/** @} */
 
 #ifdef __cplusplus
 }

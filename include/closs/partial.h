@@ -37,6 +37,9 @@
 extern "C" {
 #endif
 
+/** @defgroup partial One sum in pieces
+ * @{ */
+
 /** Terms of one chunk of the canonical sum. A piece that does not go on from another begins at a multiple of it. */
 #define CLOSS_CHUNK 4096
 
@@ -86,6 +89,7 @@ typedef struct closs_state_gradient_options {
   double upstream_value;     /**< the upstream gradient, rounded to the arithmetic type; 1 by default */
 } closs_state_gradient_options;
 
+/** The defaults of #closs_state_gradient_options. */
 #define CLOSS_STATE_GRADIENT_INIT                                                                                      \
   { sizeof(closs_state_gradient_options), false, false, CLOSS_F32, 0, CLOSS_MEAN, 0, NULL, 1.0 }
 
@@ -98,6 +102,8 @@ typedef struct closs_state_gradient_options {
  */
 CLOSS_API closs_status closs_state_gradient(const void *states, const closs_state_gradient_options *options,
                                             void *gradient, closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

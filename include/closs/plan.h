@@ -12,11 +12,15 @@
 
 #include "closs/context.h"
 #include "closs/loss.h"
+#include "closs/memory.h"
 #include "closs/types.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** @defgroup plans Plans: one loss, enqueued any number of times
+ * @{ */
 
 /** One loss ready to be computed. Opaque. Used by one thread at a time; different plans of one context by any threads
  * at once. */
@@ -59,16 +63,16 @@ typedef enum closs_schedule {
  * Nothing that it points to is kept after closs_plan_create().
  */
 typedef struct closs_plan_options {
-  size_t size; /**< sizeof(closs_plan_options) */
-  closs_loss loss;
-  closs_reduction reduction;
+  size_t size;                       /**< sizeof(closs_plan_options) */
+  closs_loss loss;                   /**< one of the rows of losses.def */
+  closs_reduction reduction;         /**< mean by default */
   const closs_parameter *parameters; /**< the loss's parameters by name; those left out have PyTorch's defaults */
-  size_t parameter_count;
-  uint32_t outputs; /**< bits of #closs_output, not empty */
-  closs_tensor input;
-  closs_tensor target;          /**< operands broadcast to each other as NumPy's do */
-  const closs_tensor *weight;   /**< element weights, real, broadcast to the loss; NULL: none */
-  closs_mean_over mean_over;    /**< without effect unless there are weights and the reduction is mean */
+  size_t parameter_count;            /**< how many parameters are given */
+  uint32_t outputs;                  /**< bits of #closs_output, not empty */
+  closs_tensor input;                /**< type and layout */
+  closs_tensor target;               /**< operands broadcast to each other as NumPy's do */
+  const closs_tensor *weight;        /**< element weights, real, broadcast to the loss; NULL: none */
+  closs_mean_over mean_over;         /**< without effect unless there are weights and the reduction is mean */
   const closs_tensor *upstream; /**< the upstream gradient in a device buffer: one element, or for reduction none of the
                                    loss's shape; real; NULL: a host scalar, given with each enqueue */
   const closs_tensor *loss_layout;     /**< where the loss goes; its type is closs_plan_loss()'s; NULL: contiguous */
@@ -76,13 +80,14 @@ typedef struct closs_plan_options {
                                           contiguous, in place: the input's strides */
   const closs_tensor *target_gradient; /**< likewise */
   uint32_t input_gradient_mode;        /**< bits of #closs_gradient_mode */
-  uint32_t target_gradient_mode;
+  uint32_t target_gradient_mode;       /**< bits of #closs_gradient_mode */
   uint64_t total_terms; /**< 0: a plan of the whole. Else a plan of pieces of a sum of so many terms: see partial.h */
-  closs_schedule schedule;
-  uint32_t work_group;   /**< schedule groups: the work-group size, a power of two from 1 to 1024; 0: chosen */
-  uint32_t vector_width; /**< schedule groups: neighbouring terms of a work-item, 1, 2 or 4; 0: chosen */
+  closs_schedule schedule; /**< chosen for the device by default */
+  uint32_t work_group;     /**< schedule groups: the work-group size, a power of two from 1 to 1024; 0: chosen */
+  uint32_t vector_width;   /**< schedule groups: neighbouring terms of a work-item, 1, 2 or 4; 0: chosen */
 } closs_plan_options;
 
+/** The defaults of #closs_plan_options: the mean, and of outputs the loss alone. */
 #define CLOSS_PLAN_OPTIONS_INIT                                                                                        \
   {                                                                                                                    \
     sizeof(closs_plan_options), (closs_loss)0, CLOSS_MEAN, NULL, 0, CLOSS_OUTPUT_LOSS, {(closs_dtype)0, 0, {0}, {0}},  \
@@ -163,29 +168,32 @@ typedef struct closs_buffer {
 
 /** The buffers of one enqueue. Start from #CLOSS_BUFFERS_INIT; what the plan does not use is ignored. */
 typedef struct closs_buffers {
-  size_t size; /**< sizeof(closs_buffers) */
-  closs_buffer input;
-  closs_buffer target;
-  closs_buffer weight;
+  size_t size;           /**< sizeof(closs_buffers) */
+  closs_buffer input;    /**< read */
+  closs_buffer target;   /**< read */
+  closs_buffer weight;   /**< read where the plan has weights */
   closs_buffer upstream; /**< where the plan has an upstream tensor */
   double upstream_value; /**< where it has none: the upstream gradient, rounded to the arithmetic type; 1 by default */
-  closs_buffer loss;
-  closs_buffer input_gradient;
-  closs_buffer target_gradient;
-  closs_buffer workspace;      /**< offset in bytes, a multiple of #CLOSS_WORKSPACE_ALIGNMENT */
-  closs_buffer state;          /**< plans of pieces: see partial.h */
-  uint64_t first_term;         /**< plans of pieces: the number of this piece's first term */
-  double weight_reciprocal[2]; /**< plans of pieces: see closs_state_reciprocal() */
+  closs_buffer loss;     /**< written where the plan has it */
+  closs_buffer input_gradient;  /**< written where the plan has it; read too where it accumulates */
+  closs_buffer target_gradient; /**< likewise */
+  closs_buffer workspace;       /**< offset in bytes, a multiple of #CLOSS_WORKSPACE_ALIGNMENT */
+  closs_buffer state;           /**< plans of pieces: see partial.h */
+  uint64_t first_term;          /**< plans of pieces: the number of this piece's first term */
+  double weight_reciprocal[2];  /**< plans of pieces: see closs_state_reciprocal() */
+  /** Arrays that lie in memory by address in place of a buffer (memory.h): offsets are those above, and the buffers of
+   * those arrays are ignored. NULL: none. */
+  const closs_pointers *pointers;
 } closs_buffers;
 
+/** No buffer. */
 #define CLOSS_BUFFER_NONE                                                                                              \
   { NULL, 0 }
+/** No buffers, and an upstream gradient of 1. */
 #define CLOSS_BUFFERS_INIT                                                                                             \
   {                                                                                                                    \
     sizeof(closs_buffers), CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, 1.0,            \
-        CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, 0, {            \
-      0, 0                                                                                                             \
-    }                                                                                                                  \
+        CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, CLOSS_BUFFER_NONE, 0, {0, 0}, NULL \
   }
 
 /**
@@ -193,15 +201,18 @@ typedef struct closs_buffers {
  * with other buffers too, while earlier work still runs (but see closs_plan_workspace()).
  *
  * Buffers are checked against their sizes. Outputs may overlap nothing else, judged by the range of bytes in the root
- * buffer, but for a gradient in place. On failure the commands enqueued so far may still run; outputs then hold nothing
- * of use.
+ * buffer or by addresses (memory.h), but for a gradient in place. On failure the commands enqueued so far may still
+ * run; outputs then hold nothing of use.
  * @param wait_count,wait  events that the work waits for, as OpenCL's event_wait_list
  * @param[out] event  NULL, or set to an event that completes when all results are written (also where there are no
  * elements); the caller releases it. Set to NULL on failure.
- * @return CLOSS_NOT_PREPARED, CLOSS_INVALID_ARGUMENT or CLOSS_OPENCL_ERROR
+ * @return CLOSS_NOT_PREPARED, CLOSS_INVALID_ARGUMENT, CLOSS_UNSUPPORTED (a kind of memory that the device has not) or
+ * CLOSS_OPENCL_ERROR
  */
 CLOSS_API closs_status closs_enqueue(closs_plan *plan, cl_command_queue queue, const closs_buffers *buffers,
                                      cl_uint wait_count, const cl_event *wait, cl_event *event, closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

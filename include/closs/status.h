@@ -16,16 +16,20 @@
 extern "C" {
 #endif
 
+/** @defgroup status Errors: a status and one line
+ * @{ */
+
 /** The outcome of a call. The numbers are part of the ABI and never change. */
 typedef enum closs_status {
   CLOSS_OK = 0,
   CLOSS_INVALID_ARGUMENT =
       1, /**< an argument is outside its contract: shape, stride, parameter, buffer too small, overlap */
-  CLOSS_UNSUPPORTED = 2,    /**< the loss, the type or the device cannot do what was asked, however it is asked */
-  CLOSS_OUT_OF_MEMORY = 3,  /**< a host allocation failed */
-  CLOSS_OPENCL_ERROR = 4,   /**< an OpenCL call failed; closs_error::opencl holds its code */
-  CLOSS_COMPILE_FAILED = 5, /**< the device's compiler refused a kernel; its build log goes to the log callback */
-  CLOSS_NOT_PREPARED = 6    /**< closs_enqueue() before closs_plan_prepare() */
+  CLOSS_UNSUPPORTED = 2,     /**< the loss, the type or the device cannot do what was asked, however it is asked */
+  CLOSS_OUT_OF_MEMORY = 3,   /**< a host allocation failed */
+  CLOSS_OPENCL_ERROR = 4,    /**< an OpenCL call failed; closs_error::opencl holds its code */
+  CLOSS_COMPILE_FAILED = 5,  /**< the device's compiler refused a kernel; its build log goes to the log callback */
+  CLOSS_NOT_PREPARED = 6,    /**< closs_enqueue() before closs_plan_prepare() */
+  CLOSS_SELF_TEST_FAILED = 7 /**< the device computed something wrong: closs_context_options::self_test */
 } closs_status;
 
 /** Length of closs_error::text, its end included. A longer line is cut. */
@@ -47,6 +51,8 @@ CLOSS_API const char *closs_status_name(closs_status status);
 /** The name of an OpenCL error code, e.g. "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for any other number. Never
  * freed. Thread-safe. */
 CLOSS_API const char *closs_opencl_error_name(int32_t code);
+
+/** @} */
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,9 @@
 extern "C" {
 #endif
 
+/** @defgroup types Element types, tensors and reductions
+ * @{ */
+
 /** Element types. The numbers are part of the ABI and of saved states. 0 is no type. */
 typedef enum closs_dtype {
   CLOSS_BOOL = 1, /**< one byte; 0 is false, all else true (1) */
@@ -66,10 +69,10 @@ CLOSS_API closs_dtype closs_dtype_arithmetic(closs_dtype common);
  * beyond are ignored.
  */
 typedef struct closs_tensor {
-  closs_dtype dtype;
-  uint32_t rank; /**< 0 (one element) to #CLOSS_MAX_RANK */
-  uint64_t shape[CLOSS_MAX_RANK];
-  int64_t strides[CLOSS_MAX_RANK];
+  closs_dtype dtype;               /**< of the elements */
+  uint32_t rank;                   /**< 0 (one element) to #CLOSS_MAX_RANK */
+  uint64_t shape[CLOSS_MAX_RANK];  /**< lengths; 0 is allowed */
+  int64_t strides[CLOSS_MAX_RANK]; /**< in elements */
 } closs_tensor;
 
 /**
@@ -123,6 +126,8 @@ CLOSS_API closs_reduction closs_reduction_from_legacy(closs_legacy_flag size_ave
  */
 CLOSS_API closs_status closs_convert(closs_dtype to, void *destination, closs_dtype from, const void *source,
                                      size_t count, closs_error *error);
+
+/** @} */
 
 #ifdef __cplusplus
 }

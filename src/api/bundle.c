@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "api/self_test.h"
+#include "api/typical.h"
 #include "base/allocate.h"
 #include "base/error.h"
 #include "plan/plan.h"
@@ -24,29 +26,7 @@ typedef struct pack {
 
 /* ---- which programs ---- */
 
-/* Plans that between them run every kernel of a variant. */
-enum { WHOLE, PIECE, BROADCAST, SHAPES };
-
-static closs_plan_options plan_options(const pack *p, const closs_loss_info *loss, const closs_variant_info *variant,
-                                       int shape) {
-  const uint64_t many[] = {UINT64_C(1) << 20}, matrix[] = {64, 1024};
-  closs_plan_options options = CLOSS_PLAN_OPTIONS_INIT;
-  options.loss = loss->loss;
-  options.outputs = CLOSS_OUTPUT_LOSS;
-  options.schedule = p->context->general ? CLOSS_SCHEDULE_AUTO : CLOSS_SCHEDULE_LANES;
-  options.input = options.target = closs_tensor_contiguous(variant->storage, 1, many);
-  options.input.strides[0] = variant->contiguous ? 1 : 2;
-  if (shape == PIECE) {
-    options.total_terms = many[0] * 4;
-  } else if (shape == BROADCAST) {
-    options.input = closs_tensor_contiguous(variant->storage, 2, matrix);
-    options.target = closs_tensor_contiguous(variant->storage, 1, matrix + 1);
-    options.outputs |= CLOSS_OUTPUT_TARGET_GRADIENT;
-  } else {
-    options.outputs |= CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
-  }
-  return options;
-}
+#define TERMS (UINT64_C(1) << 20) /* of the plans that are looked at */
 
 static bool wants_loss(const closs_bundle_options *options, closs_loss loss) {
   bool found = options->losses == NULL;
@@ -65,7 +45,7 @@ static bool wants_variant(const closs_bundle_options *options, const closs_varia
                                 : variant->complex_operands == (real != dtype) &&
                                       variant->arithmetic == (real == CLOSS_F64 ? CLOSS_F64 : CLOSS_F32);
   }
-  return found && variant->index_bits == 32;
+  return found;
 }
 
 static void add_spec(pack *p, const closs_program_spec *spec) {
@@ -119,13 +99,13 @@ static closs_status visit_plans(pack *p, closs_context *context, int what, closs
     const closs_loss_info *loss = closs_loss_at(l);
     for (int v = 0; v < CLOSS_VARIANT_COUNT && wants_loss(p->options, loss->loss); v++) {
       const closs_variant_info *variant = closs_variant_at((closs_variant)v);
-      if (!wants_variant(p->options, variant) || (variant->complex_operands && !loss->complex_operands) ||
-          (variant->arithmetic == CLOSS_F64 && !context->caps.fp64)) {
+      if (!wants_variant(p->options, variant) || (variant->arithmetic == CLOSS_F64 && !context->caps.fp64)) {
         continue;
       }
-      for (int shape = 0; shape < SHAPES && status == CLOSS_OK; shape++) {
-        if (shape != BROADCAST || !variant->contiguous) {
-          const closs_plan_options options = plan_options(p, loss, variant, shape);
+      for (closs_typical which = CLOSS_TYPICAL_WHOLE; which < CLOSS_TYPICALS && status == CLOSS_OK; which++) {
+        if (closs_typical_exists(loss, variant, which)) {
+          const closs_plan_options options = closs_typical_options(
+              loss, variant, which, TERMS, p->context->general ? CLOSS_SCHEDULE_AUTO : CLOSS_SCHEDULE_LANES);
           status = visit_plan(p, context, &options, what, error);
         }
       }
@@ -282,6 +262,37 @@ static bool has_kernels(const closs_context *context, cl_program program, const 
   return true;
 }
 
+/* Fails where the image has a spec's program, but of other sources: the names of its kernels tell. */
+static closs_status check_fresh(const pack *p, cl_program program, const closs_program_spec *spec, closs_error *error) {
+  char name[CLOSS_OFFLINE_NAME], wanted[CLOSS_PREFIX];
+  size_t size = 0;
+  if (p->context->cl.GetProgramInfo(program, CL_PROGRAM_KERNEL_NAMES, 0, NULL, &size) != CL_SUCCESS || size == 0) {
+    return CLOSS_OK;
+  }
+  char *names = closs_allocate(&p->context->allocator, size + 1);
+  if (names == NULL) {
+    return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the names of kernels (%zu bytes)", size);
+  }
+  closs_status status = CLOSS_OK;
+  closs_offline_name(spec, name);
+  closs_offline_prefix(spec, p->context->caps.fp64, wanted);
+  if (p->context->cl.GetProgramInfo(program, CL_PROGRAM_KERNEL_NAMES, size, names, NULL) == CL_SUCCESS) {
+    names[size] = '\0';
+    const size_t stem = strlen(name) + 1, whole = strlen(wanted);
+    for (const char *at = names; *at != '\0' && status == CLOSS_OK; at += strspn(at, ";")) {
+      const size_t length = strcspn(at, ";");
+      if (length > whole && memcmp(at, wanted, stem) == 0 && at[whole - 1] == '_' && memcmp(at, wanted, whole) != 0) {
+        status = closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                            "image: its kernel %.*s is of other sources; this closs's begin with %s", (int)length, at,
+                            wanted);
+      }
+      at += length;
+    }
+  }
+  closs_release(&p->context->allocator, names);
+  return status;
+}
+
 /* The rows of one image: those of its programs that no image before had. */
 static closs_status add_image(pack *p, const closs_image *image, closs_error *error) {
   closs_error why;
@@ -302,19 +313,20 @@ static closs_status add_image(pack *p, const closs_image *image, closs_error *er
       break;
     }
     if (has_kernels(p->context, program, &offline.source)) {
-      char prefix[CLOSS_PREFIX];
-      closs_offline_prefix(&p->specs[i], prefix);
       status = add_row(
-          p, closs_key_program(p->context, &p->specs[i]), prefix, image->bytes, image->size,
+          p, closs_key_program(p->context, &p->specs[i]), offline.prefix, image->bytes, image->size,
           p->specs[i].bodies & CLOSS_BODY_PROBE ? CLOSS_BUNDLE_IMAGE : CLOSS_BUNDLE_IMAGE | CLOSS_BUNDLE_SINGLE, error);
+    } else {
+      status = check_fresh(p, program, &p->specs[i], error);
     }
     closs_offline_release(&p->context->allocator, &offline);
   }
   p->context->cl.ReleaseProgram(program);
   return status != CLOSS_OK || p->row_count > before
              ? status
-             : closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                          "image: it has no kernels of the programs that are wanted, such as closs_l1_contiguous_f32");
+             : closs_fail(
+                   error, CLOSS_INVALID_ARGUMENT,
+                   "image: it has no kernels of the programs that are wanted, such as closs_l1_contiguous_f32_...");
 }
 
 /* Every program of what the options name must have come. */
@@ -324,7 +336,7 @@ static closs_status check_named(const pack *p, closs_error *error) {
     bool named = p->options->losses != NULL || p->options->dtypes != NULL;
     if (!probe && named && !has_row(p, &p->specs[i])) {
       char prefix[CLOSS_PREFIX];
-      closs_offline_prefix(&p->specs[i], prefix);
+      closs_offline_prefix(&p->specs[i], p->context->caps.fp64, prefix);
       return closs_fail(error, CLOSS_INVALID_ARGUMENT, "images: none has the kernels %s...", prefix);
     }
   }
@@ -343,6 +355,9 @@ static closs_status try_images(pack *p, closs_device_class *device_class, closs_
   if (status == CLOSS_OK) {
     context->caps.compiler = false;
     status = visit_plans(p, context, PREPARE_BUNDLED, error);
+  }
+  if (status == CLOSS_OK) {
+    status = closs_self_test(context, CLOSS_SCHEDULE_LANES, error);
   }
   /* Without the probe's kernels in an image the class stays unknown. */
   if (status == CLOSS_OK && closs_context_probe(context, device_class, NULL) != CLOSS_OK) {

@@ -1,5 +1,8 @@
 #include "closs/context.h"
 
+#include <string.h>
+
+#include "api/self_test.h"
 #include "base/allocate.h"
 #include "base/error.h"
 #include "device/context.h"
@@ -11,11 +14,15 @@
 #include "program/programs.h"
 #include "program/store.h"
 
+/* Bytes of a table that has every function that is not optional. */
+#define NEEDED_OPENCL offsetof(closs_opencl, GetExtensionFunctionAddressForPlatform)
+
 static closs_status check_table(const closs_opencl *table, closs_error *error) {
-  /* A newer program's table is longer, and begins with all that is called here. */
-  if (table->size < sizeof *table)
+  /* A newer program's table is longer, and begins with all that is called here; an older one's ends before what is
+   * optional. */
+  if (table->size < NEEDED_OPENCL)
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "opencl: size of the table is %zu, expected at least %zu",
-                      table->size, sizeof *table);
+                      table->size, NEEDED_OPENCL);
 #define CHECK_FUNCTION(name)                                                                                           \
   if (!table->name)                                                                                                    \
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "opencl: the table's %s is NULL, expected cl%s()", #name, #name);
@@ -93,7 +100,7 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
     closs_release(&options.allocator, made);
     return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no mutex for a context");
   }
-  made->cl = *options.opencl;
+  memcpy(&made->cl, options.opencl, options.opencl->size < sizeof made->cl ? options.opencl->size : sizeof made->cl);
   made->log = options.log;
   made->log_user = options.log_user;
   made->cache = options.cache;
@@ -105,6 +112,7 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
   if (!status && options.cache_directory)
     status = closs_disk_open(made, options.cache_directory,
                              options.cache_limit ? options.cache_limit : CLOSS_CACHE_LIMIT, &made->disk, error);
+  if (!status && options.self_test) status = closs_self_test(made, CLOSS_SCHEDULE_AUTO, error);
   if (status)
     closs_context_destroy(made);
   else

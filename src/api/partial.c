@@ -4,13 +4,13 @@
 #include "base/error.h"
 #include "reference/arithmetic.h"
 
-static uint32_t state_word(const void *state, enum closs_state_word word) {
+static uint32_t state_word(const void *state, uint32_t word) {
   uint32_t value;
   memcpy(&value, (const char *)state + word * sizeof value, sizeof value);
   return value;
 }
 
-static uint64_t state_term(const void *state, enum closs_state_word word) {
+static uint64_t state_term(const void *state, uint32_t word) {
   return state_word(state, word) | (uint64_t)state_word(state, word + 1) << 32;
 }
 

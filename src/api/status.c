@@ -22,6 +22,8 @@ const char *closs_status_name(closs_status status) {
     return "CLOSS_COMPILE_FAILED";
   case CLOSS_NOT_PREPARED:
     return "CLOSS_NOT_PREPARED";
+  case CLOSS_SELF_TEST_FAILED:
+    return "CLOSS_SELF_TEST_FAILED";
   }
   return "unknown status";
 }

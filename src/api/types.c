@@ -59,10 +59,11 @@ static uint64_t multiply(uint64_t a, uint64_t b) {
 closs_tensor closs_tensor_contiguous(closs_dtype dtype, uint32_t rank, const uint64_t *shape) {
   closs_tensor tensor = {.dtype = dtype, .rank = rank};
   uint64_t stride = 1;
-  for (uint32_t i = rank < CLOSS_MAX_RANK ? rank : CLOSS_MAX_RANK; i-- > 0;) {
-    tensor.shape[i] = shape[i];
-    tensor.strides[i] = stride > INT64_MAX ? INT64_MAX : (int64_t)stride;
-    stride = multiply(stride, shape[i] ? shape[i] : 1);
+  for (uint32_t left = rank < CLOSS_MAX_RANK ? rank : CLOSS_MAX_RANK; left > 0; left--) {
+    uint64_t length = shape[left - 1];
+    tensor.shape[left - 1] = length;
+    tensor.strides[left - 1] = stride > INT64_MAX ? INT64_MAX : (int64_t)stride;
+    stride = multiply(stride, length ? length : 1);
   }
   return tensor;
 }

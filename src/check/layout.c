@@ -111,6 +111,7 @@ closs_status closs_check_no_overlap(const closs_request *request, enum closs_slo
 void closs_align_strides(closs_request *request, enum closs_slot slot) {
   const closs_tensor *tensor = &request->tensors[slot];
   uint32_t missing = request->rank - tensor->rank;
+  if (!closs_tensor_elements(tensor)) return; /* strides of nothing are not checked, and may not be added up */
   for (uint32_t i = 0; i < tensor->rank; i++)
     request->strides[slot][missing + i] = tensor->shape[i] == 1 ? 0 : tensor->strides[i];
 }

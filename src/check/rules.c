@@ -34,7 +34,7 @@ closs_status closs_check_choices(const closs_plan_options *options, closs_reques
                       "schedule: %d is none of CLOSS_SCHEDULE_AUTO (0), CLOSS_SCHEDULE_LANES (1) and "
                       "CLOSS_SCHEDULE_GROUPS (2)",
                       (int)options->schedule);
-  if (options->work_group > 1024 || options->work_group & (options->work_group - 1))
+  if (options->work_group > 1024 || (options->work_group && options->work_group & (options->work_group - 1)))
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "work_group: %u, expected a power of two from 1 to 1024, or 0",
                       (unsigned)options->work_group);
   if (options->vector_width > 4 || options->vector_width == 3)

@@ -38,7 +38,7 @@ closs_status closs_check_layout(closs_request *request, enum closs_slot slot, co
 /* No two indices of the slot's tensor are the same element. */
 closs_status closs_check_no_overlap(const closs_request *request, enum closs_slot slot, closs_error *error);
 
-/* Fills request->strides of a slot whose tensor broadcasts to the request's shape. */
+/* Fills request->strides of a slot whose tensor broadcasts to the request's shape; without elements they stay 0. */
 void closs_align_strides(closs_request *request, enum closs_slot slot);
 
 #endif

@@ -20,6 +20,8 @@ typedef struct closs_caps {
   bool int64;           /* long: always in the full profile, cles_khr_int64 in the embedded one */
   bool compiler;        /* can build from source */
   bool unified_memory;  /* CL_DEVICE_HOST_UNIFIED_MEMORY */
+  bool svm;             /* kernels take the addresses of OpenCL 2.0's shared virtual memory */
+  bool usm;             /* ... of cl_intel_unified_shared_memory */
   bool little_endian;
   uint32_t address_bits; /* 32 or 64 */
   uint32_t compute_units;

@@ -6,6 +6,8 @@
 #include "base/allocate.h"
 #include "base/error.h"
 
+#define DEVICE_SVM_CAPABILITIES 0x1053 /* CL_DEVICE_SVM_CAPABILITIES, of OpenCL 2.0's header */
+
 /* One question to the device, of any fixed size. */
 static closs_status ask(const closs_context *context, cl_device_info info, const char *name, void *value, size_t size,
                         closs_error *error) {
@@ -67,7 +69,7 @@ static closs_status join_identity(closs_context *context, char *const *texts, si
   return CLOSS_OK;
 }
 
-static closs_status ask_names(closs_context *context, closs_error *error) {
+static closs_status ask_names(closs_context *context, cl_platform_id *platform, closs_error *error) {
 #define TEXT(of_platform, info, line)                                                                                  \
   { of_platform, info, #info, line }
   static const struct {
@@ -83,11 +85,10 @@ static closs_status ask_names(closs_context *context, closs_error *error) {
   enum { QUESTIONS = sizeof questions / sizeof questions[0] };
   char *texts[QUESTIONS] = {NULL};
   const char *lines[QUESTIONS];
-  cl_platform_id platform = NULL;
-  closs_status status = ask(context, CL_DEVICE_PLATFORM, "CL_DEVICE_PLATFORM", &platform, sizeof platform, error);
+  closs_status status = ask(context, CL_DEVICE_PLATFORM, "CL_DEVICE_PLATFORM", platform, sizeof *platform, error);
   for (size_t i = 0; i < QUESTIONS && !status; i++) {
     lines[i] = questions[i].line;
-    status = ask_text(context, questions[i].of_platform ? platform : NULL, questions[i].info, questions[i].name,
+    status = ask_text(context, questions[i].of_platform ? *platform : NULL, questions[i].info, questions[i].name,
                       &texts[i], error);
   }
   if (!status) {
@@ -101,8 +102,26 @@ static closs_status ask_names(closs_context *context, closs_error *error) {
   return status;
 }
 
-/* The optional integers and floating types: by the profile and the extensions. */
-static closs_status ask_types(closs_context *context, closs_error *error) {
+/* Memory by address: what the device has, and the functions for it. An error is the answer "no": OpenCL 1.2 has no such
+ * question. */
+static void ask_pointers(closs_context *context, cl_platform_id platform, const char *extensions) {
+  closs_opencl *cl = &context->cl;
+  cl_bitfield svm = 0;
+  if (cl->SetKernelArgSVMPointer && cl->EnqueueSVMMemFill &&
+      cl->GetDeviceInfo(context->device, DEVICE_SVM_CAPABILITIES, sizeof svm, &svm, NULL) == CL_SUCCESS)
+    context->caps.svm = svm != 0;
+  if (!has_word(extensions, "cl_intel_unified_shared_memory")) return;
+  if (cl->GetExtensionFunctionAddressForPlatform && !cl->SetKernelArgMemPointerINTEL) {
+    void *set = cl->GetExtensionFunctionAddressForPlatform(platform, "clSetKernelArgMemPointerINTEL");
+    void *fill = cl->GetExtensionFunctionAddressForPlatform(platform, "clEnqueueMemFillINTEL");
+    memcpy(&cl->SetKernelArgMemPointerINTEL, &set, sizeof set);
+    memcpy(&cl->EnqueueMemFillINTEL, &fill, sizeof fill);
+  }
+  context->caps.usm = cl->SetKernelArgMemPointerINTEL && cl->EnqueueMemFillINTEL;
+}
+
+/* The optional integers, floating types and kinds of memory: by the profile and the extensions. */
+static closs_status ask_options(closs_context *context, cl_platform_id platform, closs_error *error) {
   char *profile = NULL, *extensions = NULL;
   cl_device_fp_config config = 0;
   closs_status status = ask_text(context, NULL, CL_DEVICE_PROFILE, "CL_DEVICE_PROFILE", &profile, error);
@@ -113,6 +132,7 @@ static closs_status ask_types(closs_context *context, closs_error *error) {
       config = 0;
     context->caps.int64 = !strcmp(profile, "FULL_PROFILE") || has_word(extensions, "cles_khr_int64");
     context->caps.fp64 = context->caps.int64 && (config || has_word(extensions, "cl_khr_fp64"));
+    ask_pointers(context, platform, extensions);
   }
   closs_release(&context->allocator, profile);
   closs_release(&context->allocator, extensions);
@@ -181,7 +201,8 @@ static closs_status ask_numbers(closs_context *context, closs_error *error) {
 }
 
 closs_status closs_query_device(closs_context *context, closs_error *error) {
-  closs_status status = ask_names(context, error);
-  if (!status) status = ask_types(context, error);
+  cl_platform_id platform = NULL;
+  closs_status status = ask_names(context, &platform, error);
+  if (!status) status = ask_options(context, platform, error);
   return status ? status : ask_numbers(context, error);
 }

@@ -5,20 +5,31 @@
 #include "base/convert.h"
 #include "base/error.h"
 
+/* One command, whatever the kind of memory. */
+static cl_int fill_memory(closs_chain *chain, closs_memory memory, const void *pattern, size_t size, uint64_t element,
+                          uint64_t count, cl_event *event) {
+  const cl_event *wait;
+  const cl_uint wait_count = closs_chain_wait(chain, &wait);
+  const size_t at = (size_t)element * size, bytes = (size_t)count * size;
+  if (memory.kind == CLOSS_MEMORY_BUFFER) {
+    return chain->cl->EnqueueFillBuffer(chain->queue, memory.buffer, pattern, size, at, bytes, wait_count, wait, event);
+  }
+  closs_cl_fill_pointer fill =
+      memory.kind == CLOSS_MEMORY_SVM ? chain->cl->EnqueueSVMMemFill : chain->cl->EnqueueMemFillINTEL;
+  return fill(chain->queue, (char *)memory.address + at, pattern, size, bytes, wait_count, wait, event);
+}
+
 static closs_status fill(closs_chain *chain, const closs_places *places, enum closs_slot slot, closs_dtype dtype,
                          uint64_t element, uint64_t count, double value, closs_error *error) {
   unsigned char pattern[16];
   const double pair[2] = {value, 0};
   closs_put_f64(dtype, pattern, pair);
   size_t size = closs_dtype_size(dtype);
-  const cl_event *wait;
   cl_event next;
-  cl_uint wait_count = closs_chain_wait(chain, &wait);
   cl_event *event = closs_chain_event(chain, false, &next);
-  cl_int code = chain->cl->EnqueueFillBuffer(chain->queue, places->memory[slot], pattern, size, (size_t)element * size,
-                                             (size_t)count * size, wait_count, wait, event);
+  cl_int code = fill_memory(chain, places->memory[slot], pattern, size, element, count, event);
   if (code != CL_SUCCESS) {
-    return closs_fail_opencl(error, code, "clEnqueueFillBuffer of %s", closs_slot_names[slot]);
+    return closs_fail_opencl(error, code, "filling %s", closs_slot_names[slot]);
   }
   closs_chain_advance(chain, next);
   return CLOSS_OK;
@@ -37,8 +48,9 @@ static closs_status fill_gradient(const closs_plan *plan, closs_chain *chain, co
   for (uint64_t number = 0; number < elements; number += run) {
     uint64_t rest = number / run;
     uint64_t at = places->at[slot];
-    for (uint32_t d = outer; d-- > 0; rest /= tensor->shape[d]) {
-      at += (rest % tensor->shape[d]) * (uint64_t)tensor->strides[d];
+    for (uint32_t left = outer; left > 0; left--) {
+      at += (rest % tensor->shape[left - 1]) * (uint64_t)tensor->strides[left - 1];
+      rest /= tensor->shape[left - 1];
     }
     closs_status status = fill(chain, places, slot, tensor->dtype, at, run, 0, error);
     if (status != CLOSS_OK) {

@@ -34,10 +34,25 @@ static void put(binder *b, size_t size, const void *value) {
 }
 
 /* Always set: a new buffer may have the handle of one that is gone, and kernels keep no buffer alive. */
-static void put_memory(binder *b, cl_mem memory) {
+static void put_buffer(binder *b, cl_mem buffer) {
   cl_uint index = b->index++;
   if (b->code == CL_SUCCESS) {
-    set(b, index, sizeof memory, &memory);
+    set(b, index, sizeof buffer, &buffer);
+  }
+}
+
+static void put_memory(binder *b, closs_memory memory) {
+  if (memory.kind == CLOSS_MEMORY_BUFFER) {
+    put_buffer(b, memory.buffer);
+    return;
+  }
+  const closs_opencl *cl = &b->plan->context->cl;
+  cl_uint index = b->index++;
+  if (b->code == CL_SUCCESS) {
+    b->code = memory.kind == CLOSS_MEMORY_SVM
+                  ? cl->SetKernelArgSVMPointer(b->kernel->handle, index, memory.address)
+                  : cl->SetKernelArgMemPointerINTEL(b->kernel->handle, index, memory.address);
+    b->failed = index;
   }
 }
 
@@ -62,7 +77,7 @@ static void put_real(binder *b, double value) {
 
 static void put_layout(binder *b, const closs_step *step) {
   cl_mem layout = b->plan->layouts[step->layout];
-  put_memory(b, layout != NULL ? layout : b->plan->scratch);
+  put_buffer(b, layout != NULL ? layout : b->plan->scratch);
 }
 
 /* The numbers of the loss, or the scale of its gradients. */
@@ -163,12 +178,13 @@ static void put_extend(binder *b, const closs_step *step, const closs_places *pl
 }
 
 void closs_places_scratch(const closs_plan *plan, closs_places *places) {
+  const closs_memory scratch = {CLOSS_MEMORY_BUFFER, plan->scratch, NULL};
   memset(places, 0, sizeof *places);
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
-    places->memory[slot] = plan->scratch;
+    places->memory[slot] = scratch;
   }
-  places->work = plan->scratch;
-  places->state = plan->scratch;
+  places->work = scratch;
+  places->state = scratch;
   places->upstream = 1.0;
 }
 

@@ -4,13 +4,20 @@
 
 #include "plan/plan.h"
 
+/* Memory as kernels get it: a buffer, or an address. */
+typedef struct closs_memory {
+  closs_memory_kind kind;
+  cl_mem buffer;
+  void *address;
+} closs_memory;
+
 /* Where the arrays of one enqueue lie, as kernels get them. */
 typedef struct closs_places {
-  cl_mem memory[CLOSS_SLOT_COUNT]; /* the scratch buffer where a slot is not used */
-  uint64_t at[CLOSS_SLOT_COUNT];   /* in elements */
-  cl_mem work;
+  closs_memory memory[CLOSS_SLOT_COUNT]; /* the scratch buffer where a slot is not used */
+  uint64_t at[CLOSS_SLOT_COUNT];         /* in elements */
+  closs_memory work;
   uint64_t work_at; /* in reals */
-  cl_mem state;
+  closs_memory state;
   uint64_t state_at; /* in bytes */
   double upstream;
   double factor[2];

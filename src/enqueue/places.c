@@ -3,10 +3,10 @@
 #include "base/error.h"
 #include "closs/partial.h"
 
-/* The bytes that an array takes in its root buffer. */
+/* The bytes that an array takes in its root buffer, or as addresses. */
 typedef struct range {
   const char *name;
-  cl_mem root;
+  cl_mem root; /* NULL: addresses */
   uint64_t begin;
   uint64_t end; /* equal to begin where there are none */
   bool written;
@@ -32,6 +32,46 @@ static const closs_buffer *slot_buffer(const closs_buffers *buffers, enum closs_
   default:
     return &buffers->target_gradient;
   }
+}
+
+static const closs_pointer none = CLOSS_POINTER_NONE;
+
+static const closs_pointer *slot_pointer(const closs_pointers *pointers, enum closs_slot slot) {
+  if (pointers == NULL) {
+    return &none;
+  }
+  const closs_pointer *const slots[CLOSS_SLOT_COUNT] = {
+      &pointers->input, &pointers->target,         &pointers->weight,         &pointers->upstream,
+      &pointers->loss,  &pointers->input_gradient, &pointers->target_gradient};
+  return slots[slot];
+}
+
+/* Bytes [first, end) of memory by address, which the caller says is so long. */
+static closs_status make_address_range(const closs_plan *plan, const char *name, const closs_pointer *pointer,
+                                       uint64_t alignment, uint64_t first, uint64_t end, range *r, closs_error *error) {
+  const closs_caps *caps = &plan->context->caps;
+  const uint64_t address = (uint64_t)(uintptr_t)pointer->address;
+  if (pointer->kind != CLOSS_MEMORY_SVM && pointer->kind != CLOSS_MEMORY_USM) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "%s: kind of memory is %d, expected buffer (0), SVM (1) or USM (2)", name, (int)pointer->kind);
+  }
+  if (!(pointer->kind == CLOSS_MEMORY_SVM ? caps->svm : caps->usm)) {
+    return closs_fail(error, CLOSS_UNSUPPORTED, "%s: %s", name,
+                      pointer->kind == CLOSS_MEMORY_SVM
+                          ? "the device has no shared virtual memory (OpenCL 2.0)"
+                          : "the device has no unified shared memory (cl_intel_unified_shared_memory)");
+  }
+  if (address == 0 || address % alignment != 0) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: address %p, expected a multiple of %llu", name,
+                      pointer->address, (unsigned long long)alignment);
+  }
+  if (end > pointer->bytes || end > UINTPTR_MAX - address) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: needs bytes %llu to %llu of memory that has %llu", name,
+                      (unsigned long long)first, (unsigned long long)(end - 1), (unsigned long long)pointer->bytes);
+  }
+  r->begin = address + first;
+  r->end = address + end;
+  return CLOSS_OK;
 }
 
 /* Bytes [first, end) of a buffer, as bytes of its root. */
@@ -71,6 +111,21 @@ static closs_status make_range(const closs_plan *plan, const char *name, cl_mem 
   return CLOSS_OK;
 }
 
+/* How far strides reach below an element. The most negative number has no negative of its own type. */
+static uint64_t reach_below(int64_t lowest) {
+  return lowest < 0 ? (uint64_t)(-(lowest + 1)) + 1 : 0;
+}
+
+/* Bytes [first, end) of memory of either kind. */
+static closs_status place_bytes(const closs_plan *plan, const char *name, cl_mem buffer, const closs_pointer *pointer,
+                                uint64_t alignment, uint64_t first, uint64_t end, closs_memory *memory, range *r,
+                                closs_error *error) {
+  *memory = (closs_memory){pointer->kind, buffer, pointer->address};
+  return pointer->kind == CLOSS_MEMORY_BUFFER
+             ? make_range(plan, name, buffer, first, end, r, error)
+             : make_address_range(plan, name, pointer, alignment, first, end, r, error);
+}
+
 static closs_status place_slot(const closs_plan *plan, const closs_buffers *buffers, enum closs_slot slot,
                                closs_places *places, range *r, closs_error *error) {
   const closs_request *request = &plan->request;
@@ -83,29 +138,31 @@ static closs_status place_slot(const closs_plan *plan, const closs_buffers *buff
     return CLOSS_OK;
   }
   uint64_t size = closs_dtype_size(request->tensors[slot].dtype);
-  uint64_t below = (uint64_t)-request->lowest[slot]; /* lowest is never above 0 */
+  uint64_t below = reach_below(request->lowest[slot]);
   uint64_t above = (uint64_t)request->highest[slot] + 1;
   if (buffer->offset < below || buffer->offset > UINT64_MAX / size - above) {
     return closs_fail(
         error, CLOSS_INVALID_ARGUMENT, "%s: offset %llu, and the strides reach elements %lld to %lld from there", name,
         (unsigned long long)buffer->offset, (long long)request->lowest[slot], (long long)request->highest[slot]);
   }
-  places->memory[slot] = buffer->memory;
   places->at[slot] = buffer->offset;
-  return make_range(plan, name, buffer->memory, (buffer->offset - below) * size, (buffer->offset + above) * size, r,
-                    error);
+  const uint64_t alignment = request->tensors[slot].dtype >= CLOSS_C64 ? size / 2 : size;
+  return place_bytes(plan, name, buffer->memory, slot_pointer(buffers->pointers, slot), alignment,
+                     (buffer->offset - below) * size, (buffer->offset + above) * size, &places->memory[slot], r, error);
 }
 
 /* Workspace or state: bytes, aligned. */
-static closs_status place_bytes(const closs_plan *plan, const char *name, const closs_buffer *buffer, uint64_t bytes,
-                                range *r, closs_error *error) {
+static closs_status place_block(const closs_plan *plan, const char *name, const closs_buffer *buffer,
+                                const closs_pointer *pointer, uint64_t bytes, closs_memory *memory, range *r,
+                                closs_error *error) {
   r->name = name;
   r->written = true;
   if (buffer->offset % CLOSS_WORKSPACE_ALIGNMENT != 0 || buffer->offset > UINT64_MAX - bytes) {
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: offset %llu, expected a multiple of %d bytes", name,
                       (unsigned long long)buffer->offset, CLOSS_WORKSPACE_ALIGNMENT);
   }
-  return make_range(plan, name, buffer->memory, buffer->offset, buffer->offset + bytes, r, error);
+  return place_bytes(plan, name, buffer->memory, pointer, CLOSS_WORKSPACE_ALIGNMENT, buffer->offset,
+                     buffer->offset + bytes, memory, r, error);
 }
 
 static bool overlap(const range *a, const range *b) {
@@ -126,9 +183,9 @@ static closs_status check_overlap(const closs_plan *plan, const range ranges[MAX
     for (int b = a + 1; b < MAX_RANGES; b++) {
       if ((ranges[a].written || ranges[b].written) && overlap(&ranges[a], &ranges[b]) &&
           !in_place(plan, a, b, ranges)) {
-        return closs_fail(error, CLOSS_INVALID_ARGUMENT,
-                          "%s: bytes %llu to %llu of its root buffer overlap %s, bytes %llu to %llu", ranges[b].name,
-                          (unsigned long long)ranges[b].begin, (unsigned long long)(ranges[b].end - 1), ranges[a].name,
+        return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: bytes %llu to %llu of %s overlap %s, bytes %llu to %llu",
+                          ranges[b].name, (unsigned long long)ranges[b].begin, (unsigned long long)(ranges[b].end - 1),
+                          ranges[b].root != NULL ? "its root buffer" : "the address space", ranges[a].name,
                           (unsigned long long)ranges[a].begin, (unsigned long long)(ranges[a].end - 1));
       }
     }
@@ -139,6 +196,7 @@ static closs_status check_overlap(const closs_plan *plan, const range ranges[MAX
 static closs_status place_piece(const closs_plan *plan, const closs_buffers *buffers, closs_places *places, range *r,
                                 closs_error *error) {
   const closs_request *request = &plan->request;
+  const closs_pointers *pointers = buffers->pointers;
   if (request->over_weights) {
     places->factor[0] = buffers->weight_reciprocal[0];
     places->factor[1] = buffers->weight_reciprocal[1];
@@ -156,10 +214,10 @@ static closs_status place_piece(const closs_plan *plan, const closs_buffers *buf
     return CLOSS_OK;
   }
   places->first_term = buffers->first_term;
-  places->state = buffers->state.memory;
   places->state_at = buffers->state.offset;
   const uint64_t bytes = request->states * closs_state_size(request->arithmetic);
-  return place_bytes(plan, "state", &buffers->state, bytes, r, error);
+  return place_block(plan, "state", &buffers->state, pointers != NULL ? &pointers->state : &none, bytes, &places->state,
+                     r, error);
 }
 
 closs_status closs_places_check(const closs_plan *plan, const closs_buffers *buffers, closs_places *places,
@@ -168,6 +226,11 @@ closs_status closs_places_check(const closs_plan *plan, const closs_buffers *buf
     return closs_fail(error, CLOSS_INVALID_ARGUMENT,
                       "buffers: size is %zu, expected %zu; start from CLOSS_BUFFERS_INIT", buffers->size,
                       sizeof *buffers);
+  }
+  if (buffers->pointers != NULL && buffers->pointers->size != sizeof *buffers->pointers) {
+    return closs_fail(error, CLOSS_INVALID_ARGUMENT,
+                      "pointers: size is %zu, expected %zu; start from CLOSS_POINTERS_INIT", buffers->pointers->size,
+                      sizeof *buffers->pointers);
   }
   range ranges[MAX_RANGES] = {{0}};
   closs_places_scratch(plan, places);
@@ -181,10 +244,10 @@ closs_status closs_places_check(const closs_plan *plan, const closs_buffers *buf
     }
   }
   if (status == CLOSS_OK && plan->layout.workspace > 0) {
-    places->work = buffers->workspace.memory;
     places->work_at = buffers->workspace.offset / closs_dtype_size(plan->request.arithmetic);
-    status =
-        place_bytes(plan, "workspace", &buffers->workspace, plan->layout.workspace, &ranges[CLOSS_SLOT_COUNT], error);
+    status = place_block(plan, "workspace", &buffers->workspace,
+                         buffers->pointers != NULL ? &buffers->pointers->workspace : &none, plan->layout.workspace,
+                         &places->work, &ranges[CLOSS_SLOT_COUNT], error);
   }
   if (status == CLOSS_OK && plan->request.total_terms != 0) {
     status = place_piece(plan, buffers, places, &ranges[CLOSS_SLOT_COUNT + 1], error);

@@ -93,6 +93,20 @@ static closs_status choose_variant(const closs_request *request, const closs_cap
   return closs_fail(error, CLOSS_UNSUPPORTED, "no kernel variant takes these operands");
 }
 
+/* The device's pointers must reach every element. */
+static closs_status check_reach(const closs_request *request, const closs_caps *caps, closs_error *error) {
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    const uint64_t size = closs_dtype_size(request->tensors[slot].dtype);
+    const uint64_t last = (uint64_t)request->highest[slot] - (uint64_t)request->lowest[slot];
+    if (request->used[slot] && caps->address_bits < 64 && last >= (UINT64_C(1) << caps->address_bits) / size) {
+      return closs_fail(
+          error, CLOSS_UNSUPPORTED, "%s: reaches over %llu elements of %llu bytes; the device has addresses of %u bits",
+          closs_slot_names[slot], (unsigned long long)last + 1, (unsigned long long)size, (unsigned)caps->address_bits);
+    }
+  }
+  return CLOSS_OK;
+}
+
 /* Flags that every launch of a request shares. */
 static uint32_t common_flags(const closs_request *request) {
   uint32_t flags = 0;
@@ -345,11 +359,16 @@ static closs_status add_steps(const closs_request *request, const closs_tuning *
   return status;
 }
 
-/* The numbers of schedule groups: the caller's, or the table's brought within what the device has. */
+/*
+ * The numbers of schedule groups: the caller's, or the table's brought within what the device has. Where nothing fits,
+ * and nothing was asked for, the schedule becomes lanes.
+ */
 static closs_status choose_group(const closs_plan_options *options, const closs_request *request,
-                                 const closs_caps *caps, const closs_tuning *tuning, closs_program_spec *program,
+                                 const closs_caps *caps, const closs_tuning *tuning, closs_layout *layout,
                                  closs_error *error) {
+  closs_program_spec *program = &layout->programs[0];
   bool contiguous = closs_variant_at(program->variant)->contiguous;
+  bool asked = options->schedule != CLOSS_SCHEDULE_AUTO || options->work_group != 0 || options->vector_width != 0;
   if (options->vector_width > 1 && !contiguous) {
     return closs_fail(error, CLOSS_UNSUPPORTED, "vector_width: %u, and strided operands have 1",
                       (unsigned)options->vector_width);
@@ -360,6 +379,11 @@ static closs_status choose_group(const closs_plan_options *options, const closs_
     uint64_t lanes = program->group * program->width > 64 ? program->group * program->width : 64;
     uint64_t local = 2 * closs_dtype_size(request->arithmetic) * lanes;
     if (program->group <= caps->max_work_group && local <= caps->local_memory) {
+      return CLOSS_OK;
+    }
+    if (program->group == 1 && !asked) {
+      layout->schedule = CLOSS_SCHEDULE_LANES;
+      *program = layout->programs[1];
       return CLOSS_OK;
     }
     if (options->work_group != 0 || program->group == 1) {
@@ -453,13 +477,16 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   closs_space_of_terms(request, &layout->terms[0]);
   closs_space_collapse(&layout->terms[0], used);
   layout->programs[0].loss = request->info->loss;
-  status = choose_variant(request, caps, layout, error);
+  status = check_reach(request, caps, error);
+  if (status == CLOSS_OK) {
+    status = choose_variant(request, caps, layout, error);
+  }
   layout->local = tuning.local <= caps->max_work_group ? tuning.local : 1;
   layout->fixed_group = options->work_group != 0;
   layout->programs[0].width = tuning.scalar ? 1 : 0;
   layout->programs[1] = layout->programs[0];
   if (status == CLOSS_OK && layout->schedule == CLOSS_SCHEDULE_GROUPS) {
-    status = choose_group(options, request, caps, &tuning, &layout->programs[0], error);
+    status = choose_group(options, request, caps, &tuning, layout, error);
   }
   if (status == CLOSS_OK) {
     status = add_steps(request, &tuning, layout, error);

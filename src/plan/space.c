@@ -13,8 +13,8 @@ static void add_dimension(const closs_request *request, uint32_t d, closs_space 
 
 void closs_space_of_terms(const closs_request *request, closs_space *space) {
   memset(space, 0, sizeof *space);
-  for (uint32_t d = request->rank; d-- > 0;) {
-    add_dimension(request, d, space);
+  for (uint32_t d = request->rank; d > 0; d--) {
+    add_dimension(request, d - 1, space);
   }
 }
 
@@ -22,8 +22,9 @@ void closs_space_of_columns(const closs_request *request, uint32_t operand, clos
   memset(columns, 0, sizeof *columns);
   memset(terms, 0, sizeof *terms);
   const closs_tensor *tensor = &request->tensors[operand == 0 ? CLOSS_SLOT_INPUT : CLOSS_SLOT_TARGET];
-  for (uint32_t d = request->rank; d-- > 0;) {
-    uint32_t missing = request->rank - tensor->rank;
+  uint32_t missing = request->rank - tensor->rank;
+  for (uint32_t left = request->rank; left > 0; left--) {
+    uint32_t d = left - 1;
     bool summed = d < missing || tensor->shape[d - missing] != request->shape[d];
     add_dimension(request, d, summed ? terms : columns);
   }

@@ -1,11 +1,13 @@
 #include "program/bundle.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/allocate.h"
 #include "base/error.h"
 #include "base/sha256.h"
 #include "program/entry.h"
+#include "program/key.h"
 
 enum { MAGIC_BYTES = 16, HEADER = 80, CHECKSUM_AT = 48, ROW = 96, NUMBERS = 7, DIGEST_AT = 64 };
 static const char magic[MAGIC_BYTES] = "closs bundle 1\n";
@@ -80,6 +82,41 @@ bool closs_bundle_find(const void *bundle, const char *key, closs_bundle_row *fo
     digest_of(found->payload, found->payload_size, digest);
     *damaged = memcmp(digest, row + DIGEST_AT, sizeof digest) != 0;
     return !*damaged;
+  }
+  return false;
+}
+
+/* Whether two keys are those of one program, here or elsewhere. */
+static bool same_variant(const char *a, size_t a_size, const char *b, size_t b_size) {
+  const char *first = NULL, *second = NULL;
+  size_t length = closs_key_line(a, a_size, "variant", &first);
+  return length > 0 && closs_key_line(b, b_size, "variant", &second) == length && memcmp(first, second, length) == 0;
+}
+
+static int line_length(const char *at, const char *end) {
+  const char *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+  return (int)((stop != NULL ? stop : end) - at);
+}
+
+bool closs_bundle_differs(const void *bundle, const char *key, char *text, size_t size) {
+  const unsigned char *bytes = bundle;
+  const uint64_t rows = bundle != NULL ? closs_read_u64(bytes + 24) : 0;
+  for (uint64_t i = 0; i < rows; i++) {
+    const unsigned char *row = bytes + HEADER + i * ROW;
+    const char *at = (const char *)bytes + number(row, KEY_AT), *end = at + number(row, KEY_SIZE);
+    const char *wanted = key, *wanted_end = key + strlen(key);
+    if (!same_variant(at, (size_t)(end - at), key, strlen(key))) {
+      continue;
+    }
+    while (at < end && wanted < wanted_end) {
+      const int has = line_length(at, end), expected = line_length(wanted, wanted_end);
+      if (has != expected || memcmp(at, wanted, (size_t)has) != 0) {
+        snprintf(text, size, "for '%.*s', expected '%.*s'", has, at, expected, wanted);
+        return true;
+      }
+      at += has + 1;
+      wanted += expected + 1;
+    }
   }
   return false;
 }

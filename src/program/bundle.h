@@ -35,6 +35,10 @@ closs_status closs_bundle_check(const void *bundle, size_t size, closs_error *er
 /* Finds a key in a checked bundle; false where it is not there, or `damaged` its payload is. */
 bool closs_bundle_find(const void *bundle, const char *key, closs_bundle_row *row, bool *damaged);
 
+/* Why a key is not in a checked bundle, where that has the same program for something else: "for 'driver version 6',
+ * expected 'driver version 7'". */
+bool closs_bundle_differs(const void *bundle, const char *key, char *text, size_t size);
+
 /* The bundle of some rows, from the allocator; NULL without memory. Equal payload pointers are written once. */
 void *closs_bundle_write(const closs_allocator *allocator, const closs_bundle_row *rows, size_t count, size_t *size);
 

@@ -414,10 +414,10 @@ closs_status closs_disk_list(const char *directory, void (*visit)(void *user, co
     if (files == NULL) {
       status = no_list(directory, error);
     }
-    for (size_t i = count; i-- > 0;) {
-      total += files[i].bytes;
+    for (size_t left = count; left > 0; left--) {
+      total += files[left - 1].bytes;
       if (visit != NULL) {
-        visit_file(folder, &files[i], visit, user);
+        visit_file(folder, &files[left - 1], visit, user);
       }
     }
     closs_release(&allocator, files);

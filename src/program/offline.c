@@ -9,17 +9,34 @@
 #include "base/sha256.h"
 #include "program/source.h"
 
-void closs_offline_prefix(const closs_program_spec *spec, char prefix[CLOSS_PREFIX]) {
+void closs_offline_name(const closs_program_spec *spec, char name[CLOSS_OFFLINE_NAME]) {
   const char *loss = spec->bodies & CLOSS_BODY_PROBE ? "probe" : closs_loss_by_id(spec->loss)->name;
-  snprintf(prefix, CLOSS_PREFIX, "closs_%s_%s_", loss, closs_variant_at(spec->variant)->name);
+  snprintf(name, CLOSS_OFFLINE_NAME, "closs_%s_%s", loss, closs_variant_at(spec->variant)->name);
+}
+
+void closs_offline_prefix(const closs_program_spec *spec, bool fp64, char prefix[CLOSS_PREFIX]) {
+  char name[CLOSS_OFFLINE_NAME], digits[CLOSS_SHA256_TEXT];
+  unsigned char digest[CLOSS_SHA256_BYTES];
+  closs_source source;
+  closs_sha256 hash;
+  closs_source_make(spec, fp64, &source);
+  closs_sha256_start(&hash);
+  closs_sha256_add(&hash, CLOSS_VERSION, sizeof CLOSS_VERSION);
+  closs_sha256_add(&hash, source.options, sizeof source.options); /* zeros behind the text */
+  for (uint32_t i = 0; i < source.count; i++) {
+    closs_sha256_add(&hash, source.files[i]->sha256, CLOSS_SHA256_BYTES);
+  }
+  closs_sha256_end(&hash, digest);
+  closs_sha256_text(digest, digits);
+  closs_offline_name(spec, name);
+  snprintf(prefix, CLOSS_PREFIX, "%s_%.8s_", name, digits);
 }
 
 /* ---- the text ---- */
 
 /* The options as lines of the text: "-DNAME=VALUE" becomes "#define NAME VALUE". */
-static size_t write_defines(const closs_program_spec *spec, const char *options, const char *name, char *text,
-                            size_t room) {
-  char prefix[CLOSS_PREFIX];
+static size_t write_defines(const closs_program_spec *spec, const char *options, const char *name, const char *prefix,
+                            char *text, size_t room) {
   int used = snprintf(text, room, "/* %s: made by closs %s; one work-item runs a kernel. */\n", name, CLOSS_VERSION);
   for (const char *at = options; (at = strstr(at, "-D")) != NULL;) {
     at += 2;
@@ -27,7 +44,6 @@ static size_t write_defines(const closs_program_spec *spec, const char *options,
     used += snprintf(text + used, room - (size_t)used, "#define %.*s %.*s\n", stem, at,
                      stem < length ? length - stem - 1 : 0, at + stem + (stem < length));
   }
-  closs_offline_prefix(spec, prefix);
   if (!(spec->bodies & CLOSS_BODY_PROBE)) {
     used += snprintf(text + used, room - (size_t)used, "#define CLOSS_SINGLE\n");
   }
@@ -45,7 +61,7 @@ static closs_status make_text(const closs_allocator *allocator, const closs_prog
   char defines[2048];
   unsigned char digest[CLOSS_SHA256_BYTES];
   closs_sha256 hash;
-  size_t at = write_defines(spec, source->options, offline->name, defines, sizeof defines), size = at;
+  size_t at = write_defines(spec, source->options, offline->name, offline->prefix, defines, sizeof defines), size = at;
   for (uint32_t i = 0; i < source->count; i++) {
     size += strlen(source->parts[i]);
   }
@@ -116,13 +132,11 @@ static closs_kernel_argument read_argument(const char *text, size_t length, bool
 }
 
 /* Reads the head of a kernel from the text, so that what is told is what is compiled. */
-static void read_kernel(closs_offline *offline, const closs_program_spec *spec, const char *body, bool is_double,
-                        char **place) {
+static void read_kernel(closs_offline *offline, const char *body, bool is_double, char **place) {
   size_t number = offline->source.kernel_count++;
   closs_kernel_info *kernel = &offline->kernels[number];
-  char prefix[CLOSS_PREFIX], head[CLOSS_PREFIX], name[CLOSS_PREFIX + 16];
-  closs_offline_prefix(spec, prefix);
-  int length = snprintf(name, sizeof name, "%s%s", prefix, body);
+  char head[CLOSS_PREFIX], name[CLOSS_PREFIX + 16];
+  int length = snprintf(name, sizeof name, "%s%s", offline->prefix, body);
   snprintf(head, sizeof head, "void closs_%s(", body);
   kernel->name = put_words(place, name, (size_t)length);
   kernel->arguments = offline->arguments[number];
@@ -139,8 +153,8 @@ closs_status closs_offline_make(const closs_allocator *allocator, const closs_pr
                                 closs_offline *offline, closs_error *error) {
   closs_source source;
   memset(offline, 0, sizeof *offline);
-  closs_offline_prefix(spec, offline->name);
-  offline->name[strlen(offline->name) - 1] = '\0';
+  closs_offline_name(spec, offline->name);
+  closs_offline_prefix(spec, fp64, offline->prefix);
   closs_source_make(spec, fp64, &source);
   closs_status status = make_text(allocator, spec, &source, offline, error);
   if (status != CLOSS_OK) {
@@ -155,8 +169,7 @@ closs_status closs_offline_make(const closs_allocator *allocator, const closs_pr
   char *place = offline->words;
   for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
     if (spec->bodies & closs_bodies[i].body) {
-      read_kernel(offline, spec, closs_bodies[i].name, closs_variant_at(spec->variant)->arithmetic == CLOSS_F64,
-                  &place);
+      read_kernel(offline, closs_bodies[i].name, closs_variant_at(spec->variant)->arithmetic == CLOSS_F64, &place);
     }
   }
   offline->source.kernels = offline->kernels;

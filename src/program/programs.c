@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/allocate.h"
@@ -81,21 +82,41 @@ static void log_build(closs_context *context, cl_program program, const char *op
   closs_release(&context->allocator, text);
 }
 
+/* What there is to say of a program that the bundle does not give. */
+static void say_missing(const closs_context *context, const closs_program_spec *wanted, char *text, size_t size) {
+  const closs_program_spec general = closs_program_general(wanted);
+  char variant[128], why[256] = "not there";
+  closs_bundle_row row;
+  bool damaged = false;
+  char *key = closs_key_program(context, &general);
+  closs_key_variant(&general, variant, sizeof variant);
+  if (key != NULL && !closs_bundle_find(context->bundle, key, &row, &damaged) && damaged) {
+    strcpy(why, "damaged");
+  } else if (key != NULL) {
+    (void)closs_bundle_differs(context->bundle, key, why, sizeof why);
+  }
+  closs_release(&context->allocator, key);
+  snprintf(text, size, "the bundle's program for %s is %s", variant, why);
+}
+
 /* `problem`: what kept a program that was there from being used, if anything did. */
 static closs_status no_compiler(const closs_context *context, const closs_program_spec *spec,
                                 const closs_error *problem, closs_error *error) {
-  char variant[128];
+  char text[400];
   if (problem->status != CLOSS_OK) {
     if (error != NULL) {
       *error = *problem;
     }
     return problem->status;
   }
-  closs_key_variant(spec, variant, sizeof variant);
-  return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and %s for %s", context->device_name,
-                    context->bundle != NULL ? "the bundle no program of this version of closs and driver"
-                                            : "no bundle with a program was given",
-                    variant);
+  if (context->bundle != NULL) {
+    say_missing(context, spec, text, sizeof text);
+  } else {
+    char variant[128];
+    closs_key_variant(spec, variant, sizeof variant);
+    snprintf(text, sizeof text, "no bundle with a program was given for %s", variant);
+  }
+  return closs_fail(error, CLOSS_COMPILE_FAILED, "%s: the device has no compiler, and %s", context->device_name, text);
 }
 
 /* What a driver says when it does not compile is the program's failure, all else OpenCL's. */
@@ -193,11 +214,11 @@ static void take_bundled(closs_context *context, const closs_program_spec *spec,
     program->prefix[row.prefix_size] = '\0';
     program->single = (row.flags & CLOSS_BUNDLE_SINGLE) != 0;
     program->origin = CLOSS_PROGRAM_BUNDLE;
-  } else {
-    char variant[128];
-    closs_key_variant(&general, variant, sizeof variant);
-    closs_log(context, CLOSS_LOG_WARNING, "the bundle's program for %s is %s", variant,
-              damaged ? "damaged" : "not there, or of another closs, device or driver");
+  }
+  if (program->handle == NULL && problem->status == CLOSS_OK && context->log != NULL) {
+    char text[400];
+    say_missing(context, spec, text, sizeof text);
+    closs_log(context, CLOSS_LOG_WARNING, "%s", text);
   }
   closs_release(&context->allocator, key);
 }

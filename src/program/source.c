@@ -70,6 +70,9 @@ static void add_options(closs_source *source, const closs_program_spec *spec, bo
 static void add_bodies(const closs_program_spec *spec, closs_source *source) {
   for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
     if (spec->bodies & closs_bodies[i].body) {
+      if (closs_bodies[i].body == CLOSS_BODY_EXTEND) {
+        add_part(source, "state.h");
+      }
       char file[32];
       snprintf(file, sizeof file, "%s.cl", closs_bodies[i].name);
       add_part(source, file);

@@ -29,7 +29,8 @@ static uint64_t walk_part(closs_walk *walk, const closs_request *request, int op
   for (uint32_t dimension = 0; dimension < request->rank; ++dimension) {
     if (is_summed(request, operand, dimension) != summed) continue;
     append(walk, request, dimension);
-    steps *= request->shape[dimension];
+    /* Lengths beside one of 0 may be anything. */
+    if (__builtin_mul_overflow(steps, request->shape[dimension], &steps)) steps = UINT64_MAX;
   }
   return steps;
 }
@@ -43,7 +44,8 @@ uint64_t closs_walk_summed(closs_walk *walk, const closs_request *request, int o
 }
 
 void closs_walk_next(closs_walk *walk) {
-  for (uint32_t dimension = walk->rank; dimension-- > 0;) {
+  for (uint32_t left = walk->rank; left > 0; --left) {
+    const uint32_t dimension = left - 1;
     const int64_t *strides = walk->strides[dimension];
     if (++walk->index[dimension] < walk->shape[dimension]) {
       for (int slot = 0; slot < CLOSS_SLOT_COUNT; ++slot)

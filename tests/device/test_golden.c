@@ -88,8 +88,9 @@ static double *term_sums(const test_vector *vector, enum test_vector_array opera
   double weights = 0;
   assert_int_equal(closs_tensor_broadcast(&vector->tensors[0], &vector->tensors[1], &whole, NULL), CLOSS_OK);
   const uint64_t elements = closs_tensor_elements(tensor), terms = closs_tensor_elements(&whole);
-  double *sums = test_allocate((elements + 1) * sizeof *sums);
-  memset(sums, 0, (elements + 1) * sizeof *sums);
+  const size_t bytes = (size_t)(elements + 1) * sizeof(double);
+  double *sums = test_allocate(bytes);
+  memset(sums, 0, bytes);
   if (elements == terms) return sums;
   for (uint64_t term = 0; term < terms; ++term)
     weights += at_term(vector, TEST_VECTOR_WEIGHT, &whole, term, 0);

@@ -149,8 +149,8 @@ static void check_matrix(const test_device *device, closs_loss loss, closs_reduc
   large work = large_make(device, loss, reduction, &input, &target);
   work.index_bits = index_bits;
   large_require(&work);
-  work.buffers.input.memory = random_levels(device, shape[1], &stream, in_row);
-  work.buffers.target.memory = random_levels(device, shape[0], &stream, in_column);
+  work.buffers.input.memory = random_levels(device, (size_t)shape[1], &stream, in_row);
+  work.buffers.target.memory = random_levels(device, (size_t)shape[0], &stream, in_column);
   const uint64_t sum = sum_of_pairs(loss, in_row, in_column);
   for (int i = 0; i < (full() ? 2 : 1); ++i) {
     const bool mean = work.options.reduction == CLOSS_MEAN;

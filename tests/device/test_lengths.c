@@ -93,7 +93,7 @@ static test_work make_work(const closs_loss_info *info, closs_reduction reductio
 static bool judged(const closs_loss_info *info, closs_reduction reduction, enum path path, uint64_t n) {
   if (n <= 200 || full()) return true;
   return (path == CONTIGUOUS || path == SCALAR_TARGET) && reduction == CLOSS_MEAN &&
-         info == closs_loss_at(n % closs_loss_count());
+         info == closs_loss_at((size_t)n % closs_loss_count());
 }
 
 static void run(const test_device *device, const closs_loss_info *info, closs_reduction reduction, enum path path,
@@ -170,7 +170,7 @@ static test_work make_order(bool scalar_target, uint64_t n, uint64_t stream) {
   for (uint64_t i = 0; i < half; ++i)
     input[half + i] = input[i * 1021 % half]; /* 1021 is a prime that no half is a multiple of */
   if (n % 2) weight[n - 1] = 0;
-  memset(test_array_origin(&work.arrays[TEST_TARGET]), 0, (scalar_target ? 1 : n) * sizeof(float));
+  memset(test_array_origin(&work.arrays[TEST_TARGET]), 0, (scalar_target ? 1 : (size_t)n) * sizeof(float));
   test_work_outputs(&work, 0);
   return work;
 }

@@ -1,5 +1,7 @@
 /* Pairwise coverage of everything that can be asked for: the device's bits are the reference's, and both lie within the
  * oracle's bounds. Schedules have a test of their own. */
+#include <stdio.h>
+
 #include "support/harness.h"
 #include "support/rows.h"
 
@@ -14,6 +16,7 @@ static bool contiguous(const unsigned *row) {
 static void run_cover(const test_device *device, test_allowed rule, uint64_t seed, uint64_t published) {
   size_t count;
   unsigned *rows = test_pairwise(TEST_FACTORS, test_row_levels, rule, seed, &count);
+  printf("all pairs: ");
   test_rows_run(device, rows, count, seed, published);
   free(rows);
 }

@@ -3,6 +3,7 @@
  * work-group size and lanes of a work-item with losses, types, reductions, outputs, shapes, strides and lengths; with
  * $CLOSS_TEST_FULL every combination of the first three with every loss. And pieces of a sum that begin inside a chunk.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "support/harness.h"
@@ -43,6 +44,7 @@ static bool covered(const unsigned *row) {
 static void pairs(void **state) {
   size_t count;
   unsigned *rows = test_pairwise(TEST_FACTORS, test_row_levels, covered, 20, &count);
+  printf("all pairs: ");
   test_rows_run(*state, rows, count, 20, UINT64_C(0x2ad808454355194e));
   free(rows);
 }
@@ -87,7 +89,8 @@ static void product(void **state) {
             ++count;
           }
         }
-  test_rows_run(*state, rows, count, 21, 0);
+  printf("every schedule, size and width with every loss: ");
+  test_rows_run(*state, rows, count, 21, UINT64_C(0x5604fa9514a02553));
   free(rows);
 }
 

@@ -223,10 +223,10 @@ static bool read_bundle(struct failure *failure) {
 
 static bool read_operands(struct failure *failure) {
   struct operand mapped, stream;
-  bool taken = false;
+  struct operand_source source = {0};
   if (freopen("x.npy", "rb", stdin) == NULL) return failure_set(failure, 99, "x.npy is gone");
-  bool good = operand_read(&mapped, "INPUT", "x.npy", CLOSS_F32, &taken, failure);
-  good = good && operand_read(&stream, "TARGET", "-", CLOSS_F32, &taken, failure);
+  bool good = operand_read(&mapped, "INPUT", "x.npy", CLOSS_F32, &source, failure);
+  good = good && operand_read(&stream, "TARGET", "-", CLOSS_F32, &source, failure);
   const float *a = good ? mapped.data : NULL, *b = good ? stream.data : NULL;
   if (good && (a[0] != 2 || a[1] != 1 || b[0] != 2 || b[1] != 1)) good = failure_set(failure, 99, "wrong elements");
   if (good) operand_release(&stream);

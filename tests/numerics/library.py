@@ -2,59 +2,24 @@
 
 import ctypes
 import os
-from ctypes import POINTER, byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t
-from ctypes import c_uint32, c_uint64, c_void_p
+import pathlib
+import sys
+from ctypes import byref, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 
 import numpy as np
 
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "examples"))
+from closs import Arrays, Error, Options, Parameter, Tensor  # noqa: E402
+
 LOSSES = {"l1": 1, "mse": 2, "smooth_l1": 3, "huber": 4}
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
-DTYPES = {"float32": 12, "float64": 13}
 PARAMETERS = {"smooth_l1": b"beta", "huber": b"delta"}
 ALL_OUTPUTS = 7
 PLATFORM_NAME, DEVICE_NAME, DEVICE_DOUBLE_FP_CONFIG, DEVICE_TYPE_ALL = 0x0902, 0x102B, 0x1032, 0xFFFFFFFF
 
 
-class Tensor(ctypes.Structure):
-    _fields_ = [("dtype", c_int), ("rank", c_uint32), ("shape", c_uint64 * 8), ("strides", c_int64 * 8)]
-
-
-class Parameter(ctypes.Structure):
-    _fields_ = [("name", c_char_p), ("value", c_double)]
-
-
-class Options(ctypes.Structure):
-    _fields_ = [
-        ("size", c_size_t), ("loss", c_int), ("reduction", c_int), ("parameters", POINTER(Parameter)),
-        ("parameter_count", c_size_t), ("outputs", c_uint32), ("input", Tensor), ("target", Tensor),
-        ("weight", POINTER(Tensor)), ("mean_over", c_int), ("upstream", POINTER(Tensor)),
-        ("loss_layout", POINTER(Tensor)), ("input_gradient", POINTER(Tensor)), ("target_gradient", POINTER(Tensor)),
-        ("input_gradient_mode", c_uint32), ("target_gradient_mode", c_uint32), ("total_terms", c_uint64),
-        ("schedule", c_int), ("work_group", c_uint32), ("vector_width", c_uint32),
-    ]  # fmt: skip
-
-
-class Arrays(ctypes.Structure):
-    _fields_ = [
-        ("size", c_size_t), ("input", c_void_p), ("target", c_void_p), ("weight", c_void_p), ("upstream", c_void_p),
-        ("upstream_value", c_double), ("loss", c_void_p), ("input_gradient", c_void_p), ("target_gradient", c_void_p),
-    ]  # fmt: skip
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("status", c_int), ("opencl", c_int32), ("text", c_char * 512)]
-
-
-def tensor_of(array):
-    """Of a NumPy array, in whatever order it lies."""
-    strides = [step // array.itemsize for step in array.strides]
-    pad = [0] * (8 - array.ndim)
-    shape = (c_uint64 * 8)(*array.shape, *pad)
-    return Tensor(DTYPES[array.dtype.name], array.ndim, shape, (c_int64 * 8)(*strides, *pad))
-
-
 def optional(array):
-    return None if array is None else ctypes.pointer(tensor_of(array))
+    return None if array is None else ctypes.pointer(Tensor.of(array))
 
 
 def address(array):
@@ -109,14 +74,15 @@ class Library:
         parameter = Parameter(PARAMETERS.get(case.loss), case.p)
         upstream = case.g if case.g.ndim else None
         options = Options(
-            size=ctypes.sizeof(Options), loss=LOSSES[case.loss], reduction=REDUCTIONS[case.reduction],
+            loss=LOSSES[case.loss], reduction=REDUCTIONS[case.reduction],
             parameters=ctypes.pointer(parameter), parameter_count=int(case.loss in PARAMETERS), outputs=ALL_OUTPUTS,
-            input=tensor_of(case.x), target=tensor_of(case.y), weight=optional(case.weight),
+            input=Tensor.of(case.x), target=Tensor.of(case.y), weight=optional(case.weight),
             mean_over=int(not case.over_weights), upstream=optional(upstream),
         )  # fmt: skip
         arrays = Arrays(
-            ctypes.sizeof(Arrays), address(case.x), address(case.y), address(case.weight), address(upstream),
-            1.0 if upstream is not None else float(case.g), *map(address, results),
+            input=address(case.x), target=address(case.y), weight=address(case.weight), upstream=address(upstream),
+            upstream_value=1.0 if upstream is not None else float(case.g),
+            **dict(zip(("loss", "input_gradient", "target_gradient"), map(address, results))),
         )  # fmt: skip
         error = Error()
         if on_device:

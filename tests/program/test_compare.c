@@ -85,6 +85,46 @@ static void coverage(void **state) {
   assert_true(broadcast > 20 && backwards > 10 && special > 4);
 }
 
+/*
+ * What a device computes: of the full list each case in every schedule; of the short one every variant, each loss, and
+ * in both schedules every arithmetic, access and reduction.
+ */
+static void ways(void **state) {
+  (void)state;
+  unsigned losses = 0, sizes = 0, met[3] = {0, 0, 0}, variants = 0;
+  for (size_t i = 0; i < check_group_count(); i++) {
+    struct check_group group;
+    struct check_way ways[CHECK_WAYS];
+    size_t computed = 0;
+    check_group_get(i, &group);
+    for (size_t number = 0; number < check_group_cases(&group, true); number++) {
+      assert_int_equal(check_case_ways(&group, number, true, ways), 3);
+      for (unsigned way = 0; way < 3; way++)
+        assert_int_equal(ways[way].schedule, way);
+      if (number >= check_group_cases(&group, false)) continue;
+      size_t count = check_case_ways(&group, number, false, ways);
+      computed += count;
+      if (count == 0) continue;
+      struct check_case made;
+      assert_int_equal(count, 1);
+      assert_true(check_case_make(&made, &group, number));
+      met[ways[0].schedule] |= 1u << made.options.reduction | (group.arithmetic == CLOSS_F64 ? 8u : 16u) |
+                               (group.access == CHECK_STRIDED ? 32u : 64u) | (group.wide ? 128u : 0);
+      check_case_release(&made);
+      sizes |= ways[0].work_group;
+      losses |= 1u << group.place[0];
+      variants |= 1u << group.place[1];
+    }
+    assert_int_equal(computed > 0, check_group_short(&group));
+  }
+  assert_int_equal(met[CLOSS_SCHEDULE_AUTO], 0);
+  assert_int_equal(met[CLOSS_SCHEDULE_LANES], 0xff);
+  assert_int_equal(met[CLOSS_SCHEDULE_GROUPS], 0xff);
+  assert_int_equal(sizes, 64 | 256 | 8 | 1);
+  assert_int_equal(losses, (1u << closs_loss_count()) - 1);
+  assert_int_equal(variants, 0xffff);
+}
+
 /* A hash tells values, their order and their number apart. */
 static void hash_differs(void **state) {
   (void)state;
@@ -210,8 +250,9 @@ static void sums_and_complex(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(published_hashes), cmocka_unit_test(coverage),
-                                     cmocka_unit_test(hash_differs),     cmocka_unit_test(element_bound),
-                                     cmocka_unit_test(special_values),   cmocka_unit_test(sums_and_complex)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(published_hashes), cmocka_unit_test(coverage),      cmocka_unit_test(ways),
+      cmocka_unit_test(hash_differs),     cmocka_unit_test(element_bound), cmocka_unit_test(special_values),
+      cmocka_unit_test(sums_and_complex)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -241,25 +241,26 @@ static void swaps(void **state) {
   assert_int_equal(bytes[8], 15);
 }
 
-/* The headers that NumPy 1.24 writes. */
+/* The headers that NumPy 1.24 writes: of the host's byte order. */
 static void writes(void **state) {
   (void)state;
+  const bool little = *(const char *)&(const uint16_t){1} == 1;
   char header[NPY_HEADER_MAX];
   const uint64_t shape[8] = {256, 256, 3, 1, 1, 1, 1, 1};
   closs_tensor tensor = closs_tensor_contiguous(CLOSS_F32, 3, shape);
   assert_int_equal(npy_write_header(header, &tensor), 128);
-  static const char expected[] =
-      "\x93NUMPY\x01\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (256, 256, 3), }";
+  char expected[] = "\x93NUMPY\x01\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (256, 256, 3), }";
+  if (!little) *strchr(expected + 10, '<') = '>';
   assert_memory_equal(header, expected, sizeof expected - 1);
   for (size_t i = sizeof expected - 1; i < 127; i++)
     assert_int_equal(header[i], ' ');
   assert_int_equal(header[127], '\n');
   tensor = closs_tensor_contiguous(CLOSS_F64, 1, shape);
   npy_write_header(header, &tensor);
-  assert_non_null(strstr(header + 10, "'<f8', 'fortran_order': False, 'shape': (256,), }"));
+  assert_non_null(strstr(header + 10, "f8', 'fortran_order': False, 'shape': (256,), }"));
   tensor = closs_tensor_contiguous(CLOSS_F16, 0, NULL);
   npy_write_header(header, &tensor);
-  assert_non_null(strstr(header + 10, "'<f2', 'fortran_order': False, 'shape': (), }"));
+  assert_non_null(strstr(header + 10, "f2', 'fortran_order': False, 'shape': (), }"));
 }
 
 /* What is written reads back, for every type and rank, the largest shape too. */

@@ -1,5 +1,4 @@
-/* Numbers as text: shortest digits that read back, in any locale. */
-#include <locale.h>
+/* Numbers as text: shortest digits that read back. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,44 +160,11 @@ static void rounds_once(void **state) {
   assert_true(value == nextafterf(1, 2));
 }
 
-/* Makes a locale whose decimal point is a comma, and sets it. */
-static bool set_comma_locale(const char *folder) {
-  char path[256], command[768];
-  snprintf(path, sizeof path, "%s/source", folder);
-  FILE *file = fopen(path, "w");
-  assert_non_null(file);
-  fputs("LC_NUMERIC\ndecimal_point \"<U002C>\"\nthousands_sep \"\"\ngrouping -1\nEND LC_NUMERIC\n", file);
-  fclose(file);
-  snprintf(command, sizeof command, "localedef -c -i %s/source %s/comma 2>%s/log", folder, folder, folder);
-  /* It warns of the categories that are not there. */
-  int ignored = system(command);
-  (void)ignored;
-  setenv("LOCPATH", folder, 1);
-  return setlocale(LC_NUMERIC, "comma") != NULL;
-}
-
-static void comma_locale(void **state) {
-  char folder[] = "/tmp/closs-test-XXXXXX", command[64];
-  assert_non_null(mkdtemp(folder));
-  bool set = set_comma_locale(folder);
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  assert_int_equal(system(command), 0);
-  if (!set) {
-    print_message("the C library has no localedef\n");
-    skip();
-  }
-  assert_string_equal(localeconv()->decimal_point, ",");
-  known_texts(state);
-  parses(state);
-  reads_back(state);
-  setlocale(LC_ALL, "C");
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(known_texts), cmocka_unit_test(every_f16),    cmocka_unit_test(every_bf16),
-      cmocka_unit_test(reads_back),  cmocka_unit_test(parses),       cmocka_unit_test(parses_sizes),
-      cmocka_unit_test(rounds_once), cmocka_unit_test(comma_locale),
+      cmocka_unit_test(known_texts), cmocka_unit_test(every_f16), cmocka_unit_test(every_bf16),
+      cmocka_unit_test(reads_back),  cmocka_unit_test(parses),    cmocka_unit_test(parses_sizes),
+      cmocka_unit_test(rounds_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,10 +28,10 @@ static void compiled(void **state) {
   /* A byte in the head is seen when the bundle is given. */
   assert_error("printf x | dd of=c bs=1 seek=90 conv=notrunc 2>/dev/null; CLOSS_BUNDLE=c closs loss l1 1 2", 2,
                "$CLOSS_BUNDLE: 'c': damaged: ");
-  assert_run(
-      "closs pack --losses l1 --dtypes f32 -o b.c --c-array firmware && grep -c 'unsigned char firmware\\[' b.c && "
-      "cc -std=c11 -Wall -Werror -c b.c",
-      0, "1\n");
+  assert_run("closs pack --losses l1 --dtypes f32 -o b.c --c-array firmware && "
+             "cc -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC -o b.so b.c && LD_PRELOAD=$NO_COMPILER "
+             "$FIRMWARE ./b.so",
+             0, "2 3\n"); /* CLOSS_PROGRAM_BUNDLE */
 }
 
 static void command_line(void **state) {
@@ -45,6 +45,13 @@ static void command_line(void **state) {
   assert_error("closs pack -o b --binary none", 2, "--binary: 'none' cannot be read: No such file or directory");
   assert_error("mkdir d; touch d/x; closs pack --losses l1 --dtypes f32 --source d", 1,
                "--source: 'd' cannot be written");
+  assert_files("d");
+  /* Interrupted while it writes: nothing stays. */
+  assert_error("for at in manifest.json l1_contiguous_f32.cl probe_contiguous_f32.cl; do "
+               "INTERRUPT_AT=$at LD_PRELOAD=$INTERRUPT closs pack --losses l1 --dtypes f32 --source e 2>e$at; [ $? = "
+               "130 ] || exit 9; done; "
+               "cat e*.json e*.cl | uniq >&2; rm e*; (exit 130)",
+               130, "closs: interrupted");
   assert_files("d");
 }
 
@@ -65,6 +72,12 @@ static void vendor(void **state) {
   assert_run("closs pack --losses l1 --dtypes f32 --binary image -o b", 0, "");
   assert_json(DENIED "b closs loss l1 '[1, 5]' '[1, 1]' --json", "{\"loss\": 2, \"bits\": \"0x40000000\"");
   assert_non_null(strstr(run_out, "\"program\": \"bundle\""));
+  /* An image of other sources is seen by the names of its kernels. */
+  assert_error("mkdir t/o; for f in t/*.cl; do sed 's/_\\([0-9a-f]\\{8\\}\\)_/_01234567_/' \"$f\" >t/o/${f##*/}; done; "
+               "$OFFLINE \"$(closs devices | head -n 1 | cut -f 2)\" stale t/o/*.cl && "
+               "closs pack --losses l1 --dtypes f32 --binary stale -o c",
+               2, "image: its kernel closs_l1_contiguous_f32_01234567_");
+  assert_non_null(strstr(run_err, " is of other sources; this closs's begin with closs_l1_contiguous_f32_"));
   /* Many chunks, and sums by columns, by one work-item: the same bytes as by many. */
   assert_int_equal(
       run("for b in b ''; do LD_PRELOAD=${b:+$NO_COMPILER} CLOSS_BUNDLE=$b closs loss l1 $DATA/china.npy "
@@ -76,9 +89,10 @@ static void vendor(void **state) {
 int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, run_start, run_end)
   const struct CMUnitTest tests[] = {TEST(compiled), TEST(command_line), TEST(vendor)};
-  if (argc != 4) return 2;
+  static const char *const names[] = {"OFFLINE", "NO_COMPILER", "INTERRUPT", "FIRMWARE"};
+  if (argc != 6) return 2;
   run_program = argv[1];
-  setenv("OFFLINE", argv[2], 1);
-  setenv("NO_COMPILER", argv[3], 1);
+  for (int i = 0; i < 4; i++)
+    setenv(names[i], argv[2 + i], 1);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

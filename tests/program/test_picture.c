@@ -133,6 +133,29 @@ static void damaged(void **state) {
   assert_false(picture_is("\x89PNG\r\n\x1a\r", 8));
 }
 
+/* A small file is refused before memory is taken for the picture that it claims to be; what deflates best is read. */
+static void sizes(void **state) {
+  (void)state;
+  enum { SIDE = 2000 };
+  static const unsigned char row[2] = {0, 0}, grey[SIDE * SIDE] = {0};
+  struct file file = make(8, PNG_COLOR_TYPE_GRAY, 0, row, 1, false);
+  struct failure failure = {0, ""};
+  closs_tensor tensor;
+  void *data, *png;
+  size_t size;
+  memcpy(file.bytes + 16, "\0\x0f\x42\x40\0\x0f\x42\x40", 8); /* a million by a million, */
+  memcpy(file.bytes + 29, "\x79\x06\x67\xa1", 4);             /* and the checksum of that */
+  assert_false(picture_read("x", file.bytes, file.size, &tensor, &data, &failure));
+  assert_failure(&failure, STATUS_USAGE, "x: damaged .png file: truncated");
+  failure = (struct failure){0, ""};
+  assert_true(picture_write("x", grey, SIDE, SIDE, &png, &size, &failure));
+  assert_true(size < SIDE * SIDE / 900);
+  assert_true(picture_read("x", png, size, &tensor, &data, &failure));
+  assert_int_equal(closs_tensor_elements(&tensor), SIDE * SIDE);
+  free(data);
+  free(png);
+}
+
 static void writes(void **state) {
   (void)state;
   static const unsigned char rows[4] = {0, 1, 128, 255};
@@ -149,7 +172,7 @@ static void writes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(grey), cmocka_unit_test(colors), cmocka_unit_test(palettes),
-                                     cmocka_unit_test(damaged), cmocka_unit_test(writes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(grey),    cmocka_unit_test(colors), cmocka_unit_test(palettes),
+                                     cmocka_unit_test(damaged), cmocka_unit_test(sizes),  cmocka_unit_test(writes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

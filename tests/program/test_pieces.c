@@ -94,7 +94,7 @@ static void check_box(const struct arrays *a, const struct pieces_box *box, unsi
     memset(packed, 0xff, sizeof packed);
     pieces_pack(&a->space, array, box, sizeof *packed, data[array], packed);
     assert_int_equal(packed[elements], UINT32_MAX);
-    if (run != NULL) assert_memory_equal(packed, run, elements * sizeof *packed);
+    if (run != NULL) assert_memory_equal(packed, run, (size_t)elements * sizeof *packed);
     for (uint64_t i = 0; i < terms; i++) {
       uint32_t read;
       uint64_t term = term_of(&a->space, box, i, &tensor, packed, &read);

@@ -132,6 +132,8 @@ static void check_case(const unsigned *row) {
   char command[512], memory[64];
   put_case(row);
   command_of(row, "", command, sizeof command);
+  /* Some devices end long loops early, and are not given layouts that need them. */
+  if (run(command) == 2 && strstr(run_err, "; the device ends loops after") != NULL) return;
   assert_run(command, 0, "");
   assert_int_equal(system("for f in loss gi gt; do test ! -f $f || mv $f one-$f; done"), 0);
   const unsigned long long least = least_memory(row);
@@ -147,6 +149,13 @@ static void check_case(const unsigned *row) {
   assert_int_equal(system("rm -f loss gi gt one-*"), 0);
 }
 
+static bool takes_fp64(const struct types *type) {
+  bool wide = false;
+  for (int i = 0; i < 2; i++)
+    wide = wide || type->dtypes[i] == CLOSS_F64 || type->dtypes[i] == CLOSS_C128;
+  return wide && type->option[0] == 0;
+}
+
 static void cover(void **state) {
   (void)state;
   const unsigned levels[FACTORS] = {
@@ -157,8 +166,9 @@ static void cover(void **state) {
   const size_t every = every_text != NULL && atoi(every_text) > 1 ? (size_t)atoi(every_text) : 1;
   size_t rows;
   unsigned *cases = test_pairwise(FACTORS, levels, allowed, 1, &rows);
+  const bool fp64 = run("closs devices --json | grep -q '\"fp64\": true'") == 0;
   for (size_t i = 0; i < rows; i += every)
-    check_case(cases + i * FACTORS);
+    if (fp64 || !takes_fp64(&types[cases[i * FACTORS + TYPES]])) check_case(cases + i * FACTORS);
   printf("%zu rows cover all pairs\n", rows);
   free(cases);
 }
@@ -173,15 +183,57 @@ static void same_output(void **state) {
   (void)state;
   put_plain("x", 30000, 1);
   put_plain("y", 30000, 2);
-  /* All that --json says, but for the times; and stdin, which is read twice. */
+  /* All that --json says, but for the times; and stdin, whose elements are read twice. */
   assert_run(
       "strip() { sed 's/, \"seconds.*//'; }; w=\"--weight - --grad-input /dev/null\"\n"
       "closs loss l1 x y $w --json <x | strip >one; closs loss l1 x y $w --memory 400K --json <x | strip | cmp - one",
       0, "");
   assert_run("closs loss mse x y --reduction none >one; closs loss mse x y --reduction none --memory 400K | cmp - one",
              0, "");
-  assert_run("closs loss mse x y --memory 1G --json | grep -c '\"schedule\": \"lanes\"'", 0, "1\n");
+  assert_run("for s in lanes groups; do for m in 1G 400K; do closs loss mse x y --schedule $s --memory $m --json | "
+             "grep -c \"\\\"schedule\\\": \\\"$s\\\"\"; done; done",
+             0, "1\n1\n1\n1\n");
   assert_run("closs loss l1 '[]' 1 --memory 1", 0, "nan\n");
+}
+
+/* Streams, and operands that are converted, are in a temporary file where they are more than --memory, else in memory.
+ */
+static void spooled(void **state) {
+  (void)state;
+  put_plain("x", 300000, 1);
+  put_plain("y", 300000, 2);
+  assert_run("gradient() { closs loss l1 \"$1\" y --dtype f16 --grad-input \"$2\" $3 $4; }\n"
+             "gradient x one >value; gradient - two --memory 400K <x | cmp - value; cmp one two\n"
+             "TMPDIR=none gradient - three --memory 8M <x | cmp - value; cmp one three; ls",
+             0, "err\none\nout\nthree\ntwo\nvalue\nx\ny\n");
+  assert_error("TMPDIR=none closs loss l1 - y --memory 400K <x", 1,
+               "INPUT: '-': a temporary file ($TMPDIR): No such file or directory");
+  assert_error("TMPDIR=none closs loss l1 x y --dtype f16 --memory 400K", 1,
+               "INPUT: 'x': a temporary file ($TMPDIR): No such file or directory");
+}
+
+/* An .npy file of 2^28 zeros that takes no disk, is used where it is, and is read for seconds in small pieces. */
+static void put_large(const char *path) {
+  struct stat status = {.st_size = 1};
+  for (int length = 12; status.st_size % 64 != 0; length++) {
+    char shape[128];
+    snprintf(shape, sizeof shape, "%-*s", length, "(268435456,)");
+    put_npy(path, "<f4", "False", shape, "", 0);
+    assert_int_equal(stat(path, &status), 0);
+  }
+  assert_int_equal(truncate(path, status.st_size + (1 << 30)), 0);
+}
+
+/* Without --memory, an array beyond the device's largest allocation; POCL's can be made small. */
+static void beyond_allocation(void **state) {
+  (void)state;
+  put_large("x");
+  setenv("POCL_MEMORY_LIMIT", "1", 1);
+  assert_run("closs loss l1 x 1; closs devices --json | grep -c '\"Portable' >found; "
+             "closs devices --json | sed 's/.*\"max_allocation\": //; s/,.*//' >most\n"
+             "test $(cat found) = 0 || test $(cat most) -lt 1073741824",
+             0, "1\n");
+  unsetenv("POCL_MEMORY_LIMIT");
 }
 
 static void pictures(void **state) {
@@ -206,18 +258,6 @@ static void sizes(void **state) {
   assert_run("closs loss l1 1 2 --memory 100000", 0, "1\n");
 }
 
-/* An .npy file of 2^28 zeros that takes no disk, is used where it is, and is read for seconds in small pieces. */
-static void put_large(const char *path) {
-  struct stat status = {.st_size = 1};
-  for (int length = 12; status.st_size % 64 != 0; length++) {
-    char shape[128];
-    snprintf(shape, sizeof shape, "%-*s", length, "(268435456,)");
-    put_npy(path, "<f4", "False", shape, "", 0);
-    assert_int_equal(stat(path, &status), 0);
-  }
-  assert_int_equal(truncate(path, status.st_size + (1 << 30)), 0);
-}
-
 /* Runs until the output's temporary file is there and a second more, then a command. */
 static void during(const char *then, int status, const char *said) {
   char commands[512];
@@ -230,7 +270,7 @@ static void during(const char *then, int status, const char *said) {
   snprintf(out, sizeof out, "%d\nold", status);
   put_large("x");
   assert_run(commands, 0, out);
-  assert_string_equal(run_err, said);
+  if (strstr(run_err, said) == NULL) fail_msg("%sexpected: %s", run_err, said); /* drivers may have their say, too */
   assert_files("a x");
 }
 
@@ -254,14 +294,15 @@ static void progress(void **state) {
   (void)state;
   put_large("x");
   assert_run("script -qec '\"$CLOSS_PROGRAM\" loss l1 x 1 --memory 100K' /dev/null | tr '\\r' '\\n' | "
-             "grep -cx \"closs: l1, [0-9]* %, 2 s$(printf '\\033')\\[K\"",
-             0, "1\n");
+             "grep -qx \"closs: l1, [0-9]* %, [0-9]* s$(printf '\\033')\\[K\"",
+             0, "");
 }
 
 int main(int argc, char **argv) {
   run_program = argc > 1 ? argv[1] : NULL;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, run_start, run_end)
-  const struct CMUnitTest tests[] = {TEST(same_output), TEST(pictures),  TEST(sizes),    TEST(too_small),
-                                     TEST(interrupted), TEST(shortened), TEST(progress), TEST(cover)};
+  const struct CMUnitTest tests[] = {TEST(same_output), TEST(spooled),   TEST(beyond_allocation), TEST(pictures),
+                                     TEST(sizes),       TEST(too_small), TEST(interrupted),       TEST(shortened),
+                                     TEST(progress),    TEST(cover)};
   return run_program == NULL ? 99 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,9 +47,9 @@ void *test_array_origin(const test_array *array) {
 
 void *test_array_at(const test_array *array, uint64_t number) {
   int64_t place = (int64_t)array->origin;
-  for (uint32_t i = array->tensor.rank; i-- > 0;) {
-    place += (int64_t)(number % array->tensor.shape[i]) * array->tensor.strides[i];
-    number /= array->tensor.shape[i];
+  for (uint32_t left = array->tensor.rank; left > 0; left--) {
+    place += (int64_t)(number % array->tensor.shape[left - 1]) * array->tensor.strides[left - 1];
+    number /= array->tensor.shape[left - 1];
   }
   return array->bytes + (size_t)place * array->item;
 }
@@ -86,9 +86,9 @@ void test_array_same(const test_array *expected, const test_array *actual, const
   const closs_tensor *tensor = &expected->tensor;
   const uint64_t count = closs_tensor_elements(tensor);
   uint64_t different = 0, first = 0;
-  for (uint64_t i = count; i-- > 0;)
-    if (memcmp(test_array_at(expected, i), test_array_at(actual, i), expected->item)) {
-      first = i;
+  for (uint64_t left = count; left > 0; left--)
+    if (memcmp(test_array_at(expected, left - 1), test_array_at(actual, left - 1), expected->item)) {
+      first = left - 1;
       ++different;
     }
   if (!different) fail_msg("%s: bytes beside the elements differ", what);

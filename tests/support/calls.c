@@ -153,8 +153,11 @@ static void check_events(test_calls *c) {
 
 const closs_opencl *test_calls_start(test_calls **out) {
 #define COUNTED(name) counted_##name,
-  static const closs_opencl table = {sizeof table, CLOSS_OPENCL_FUNCTIONS(COUNTED)};
+#define NONE(name, type) NULL,
+  static const closs_opencl table = {sizeof table,
+                                     CLOSS_OPENCL_FUNCTIONS(COUNTED) CLOSS_OPENCL_OPTIONAL_FUNCTIONS(NONE)};
 #undef COUNTED
+#undef NONE
   memset(&calls, 0, sizeof calls);
   test_calls_again(0, CL_OUT_OF_RESOURCES);
   *out = &calls;

@@ -21,18 +21,21 @@ static bool holds(const char *text, const char *part) {
   return false;
 }
 
-/* Looks at one platform; true where one of its devices is the wanted one. */
-static bool search_platform(test_device *device, cl_platform_id platform, const char *wanted) {
-  cl_device_id ids[MAX_DEVICES];
-  cl_uint count = 0;
-  char platform_name[128] = "", device_name[120] = "";
-  if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &count) != CL_SUCCESS) return false;
-  clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name, platform_name, NULL);
-  for (cl_uint i = 0; i < count && i < MAX_DEVICES; ++i) {
-    clGetDeviceInfo(ids[i], CL_DEVICE_NAME, sizeof device_name, device_name, NULL);
-    snprintf(device->name, sizeof device->name, "%s: %s", platform_name, device_name);
-    if (holds(device->name, wanted)) {
-      device->platform = platform;
+/* The device of this number, counted from 0, among those whose "platform: device" holds a text. */
+static bool search(test_device *device, const char *wanted, size_t number) {
+  cl_platform_id platforms[MAX_DEVICES];
+  cl_uint count = 0, found = 0;
+  if (clGetPlatformIDs(MAX_DEVICES, platforms, &count) != CL_SUCCESS) return false;
+  for (cl_uint p = 0; p < count && p < MAX_DEVICES; ++p) {
+    cl_device_id ids[MAX_DEVICES];
+    char platform_name[128] = "", device_name[120] = "";
+    if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &found) != CL_SUCCESS) continue;
+    clGetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof platform_name, platform_name, NULL);
+    for (cl_uint i = 0; i < found && i < MAX_DEVICES; ++i) {
+      clGetDeviceInfo(ids[i], CL_DEVICE_NAME, sizeof device_name, device_name, NULL);
+      snprintf(device->name, sizeof device->name, "%s: %s", platform_name, device_name);
+      if (!holds(device->name, wanted) || number-- > 0) continue;
+      device->platform = platforms[p];
       device->device = ids[i];
       return true;
     }
@@ -40,22 +43,8 @@ static bool search_platform(test_device *device, cl_platform_id platform, const 
   return false;
 }
 
-bool test_device_find(test_device *device) {
-  const char *wanted = getenv("CLOSS_TEST_DEVICE");
-  if (!wanted || !*wanted) wanted = "Portable Computing Language";
-  memset(device, 0, sizeof *device);
-
-  cl_platform_id platforms[MAX_DEVICES];
-  cl_uint count = 0;
-  if (clGetPlatformIDs(MAX_DEVICES, platforms, &count) != CL_SUCCESS) count = 0;
-  for (cl_uint i = 0; i < count && i < MAX_DEVICES && !device->device; ++i)
-    search_platform(device, platforms[i], wanted);
-  if (!device->device) {
-    fprintf(stderr, "no OpenCL device has \"%s\" in its platform's or its own name (%u platforms)\n", wanted,
-            (unsigned)count);
-    return false;
-  }
-
+/* Context and queue of a device that was found. */
+static bool open_device(test_device *device) {
   cl_device_fp_config doubles = 0;
   clGetDeviceInfo(device->device, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof doubles, &doubles, NULL);
   device->fp64 = doubles != 0;
@@ -68,6 +57,20 @@ bool test_device_find(test_device *device) {
     return false;
   }
   return true;
+}
+
+bool test_device_open(size_t number, test_device *device) {
+  memset(device, 0, sizeof *device);
+  return search(device, "", number) && open_device(device);
+}
+
+bool test_device_find(test_device *device) {
+  const char *wanted = getenv("CLOSS_TEST_DEVICE");
+  if (!wanted || !*wanted) wanted = "Portable Computing Language";
+  memset(device, 0, sizeof *device);
+  if (search(device, wanted, 0)) return open_device(device);
+  fprintf(stderr, "no OpenCL device has \"%s\" in its platform's or its own name\n", wanted);
+  return false;
 }
 
 void test_device_close(test_device *device) {

@@ -26,6 +26,8 @@ int test_device_teardown(void **state);
 /* The device without a closs context, for tests that make their own. False, and a line on stderr, where there is none.
  */
 bool test_device_find(test_device *device);
+/* The device of this number, counted from 0 over all platforms; false where there is none. */
+bool test_device_open(size_t number, test_device *device);
 void test_device_close(test_device *device);
 
 /* $CLOSS_TEST_EVERY: on a slow device, long tests do one case in so many; 1 where it is unset. */

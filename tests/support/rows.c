@@ -143,7 +143,7 @@ static closs_tensor lay_out(closs_dtype dtype, uint32_t rank, const uint64_t *sh
 static test_array make_array(closs_dtype dtype, uint32_t rank, const uint64_t *shape, enum layout layout,
                              test_values values, uint64_t *stream) {
   const closs_tensor tensor = lay_out(dtype, rank, shape, layout);
-  test_array array = test_array_make(&tensor, layout == SHIFTED ? 1 + test_random(stream) % 5 : 0);
+  test_array array = test_array_make(&tensor, layout == SHIFTED ? 1 + (size_t)(test_random(stream) % 5) : 0);
   test_array_fill(&array, values, stream);
   return array;
 }
@@ -309,7 +309,7 @@ void test_rows_run(const test_device *device, const unsigned *rows, size_t count
     test_results_free(&results);
     test_work_free(&work);
   }
-  printf("%zu rows cover all pairs, %zu computed on the device, hash %016" PRIx64 "\n", count, computed, hash);
-  if (published && hash != published)
+  printf("%zu rows, %zu computed on the device, hash %016" PRIx64 "\n", count, computed, hash);
+  if (hash != published)
     fail_msg("the results hash to %016" PRIx64 ", and %016" PRIx64 " was published", hash, published);
 }

@@ -12,6 +12,8 @@ static struct {
   cl_device_fp_config double_config;
   cl_device_type type;
   cl_bool available;
+  cl_bitfield svm;         /* CL_DEVICE_SVM_CAPABILITIES, 0: no such question */
+  int found;               /* how many of Intel's two functions there are */
   int calls, failing_call; /* the call of this number fails, counted from 1 */
   int retained_contexts, retained_devices;
   int allocations, failing_allocation, in_use;
@@ -69,6 +71,8 @@ static cl_int CL_API_CALL get_device_info(cl_device_id asked, cl_device_info inf
     ANSWER(CL_DEVICE_MAX_MEM_ALLOC_SIZE, allocation);
     ANSWER(CL_DEVICE_MAX_PARAMETER_SIZE, arguments);
     ANSWER(CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cache);
+  case 0x1053: /* CL_DEVICE_SVM_CAPABILITIES */
+    return fake.svm ? answer(&fake.svm, sizeof fake.svm, size, place, needed) : (fails(), CL_INVALID_VALUE);
   case CL_DEVICE_NAME:
     return answer(fake.name, strlen(fake.name) + 1, size, place, needed);
   case CL_DEVICE_VENDOR:
@@ -321,12 +325,48 @@ static void wrong_tables(void **state) {
   CLOSS_OPENCL_FUNCTIONS(WITHOUT)
 #undef WITHOUT
   (void)set_up(state);
-  table.size = sizeof table - 1;
-  (void)snprintf(text, sizeof text, "opencl: size of the table is %zu, expected at least %zu", sizeof table - 1,
-                 sizeof table);
+  const size_t needed = offsetof(closs_opencl, GetExtensionFunctionAddressForPlatform);
+  table.size = needed - 1;
+  (void)snprintf(text, sizeof text, "opencl: size of the table is %zu, expected at least %zu", needed - 1, needed);
   refused(opencl_context, device, &options, text);
   table.size = sizeof table + 8; /* a newer program's */
   closs_context_destroy(created());
+}
+
+static void *CL_API_CALL find_function(cl_platform_id platform, const char *name) {
+  assert_ptr_equal(platform, &platform_object);
+  return fake.found && !strcmp(name, "clSetKernelArgMemPointerINTEL") ? (void *)&other_object
+         : fake.found > 1 && !strcmp(name, "clEnqueueMemFillINTEL")   ? (void *)&other_object
+                                                                      : NULL;
+}
+
+/* Kernels take addresses where the device says so and every function is there. */
+static void memory_by_address(void **state) {
+  static const char *const extensions[] = {"cl_khr_icd", "cl_intel_unified_shared_memory cl_khr_icd"};
+  for (int functions = 0; functions < 3; functions++) {
+    for (int svm = 0; svm < 2; svm++) {
+      (void)set_up(state);
+      fake.svm = svm ? 1 : 0;
+      fake.found = functions;
+      fake.extensions = extensions[svm];
+      table.GetExtensionFunctionAddressForPlatform = find_function;
+      closs_context *context = created();
+      assert_int_equal(context->caps.svm, svm && table.SetKernelArgSVMPointer);
+      assert_int_equal(context->caps.usm, svm && functions == 2);
+      closs_context_destroy(context);
+    }
+  }
+  table.SetKernelArgSVMPointer = NULL;
+  table.GetExtensionFunctionAddressForPlatform = NULL;
+  closs_context *context = created();
+  assert_false(context->caps.svm || context->caps.usm);
+  closs_context_destroy(context);
+  (void)set_up(state); /* an older program's table */
+  fake.svm = 1;
+  table.size = offsetof(closs_opencl, GetExtensionFunctionAddressForPlatform);
+  context = created();
+  assert_false(context->caps.svm || context->caps.usm);
+  closs_context_destroy(context);
 }
 
 /* Whatever OpenCL call fails, the context is not made, and nothing stays retained. */
@@ -354,7 +394,7 @@ static void failing_calls(void **state) {
     }
     nothing_is_left();
   }
-  assert_int_equal(survived, 1); /* an error where double precision is asked for is the answer "none" */
+  assert_int_equal(survived, 2); /* an error where fp64 or SVM is asked for is the answer "none" */
 }
 
 static void failing_allocations(void **state) {
@@ -438,11 +478,12 @@ static void log_lines(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(capabilities, set_up),    cmocka_unit_test_setup(optional_types, set_up),
-      cmocka_unit_test_setup(device_types, set_up),    cmocka_unit_test_setup(long_names, set_up),
-      cmocka_unit_test_setup(wrong_arguments, set_up), cmocka_unit_test_setup(wrong_tables, set_up),
-      cmocka_unit_test_setup(failing_calls, set_up),   cmocka_unit_test_setup(failing_allocations, set_up),
-      cmocka_unit_test_setup(questions, set_up),       cmocka_unit_test_setup(log_lines, set_up),
+      cmocka_unit_test_setup(capabilities, set_up),        cmocka_unit_test_setup(optional_types, set_up),
+      cmocka_unit_test_setup(device_types, set_up),        cmocka_unit_test_setup(long_names, set_up),
+      cmocka_unit_test_setup(wrong_arguments, set_up),     cmocka_unit_test_setup(wrong_tables, set_up),
+      cmocka_unit_test_setup(memory_by_address, set_up),   cmocka_unit_test_setup(failing_calls, set_up),
+      cmocka_unit_test_setup(failing_allocations, set_up), cmocka_unit_test_setup(questions, set_up),
+      cmocka_unit_test_setup(log_lines, set_up),
   };
   return cmocka_run_group_tests_name("context", tests, NULL, NULL);
 }

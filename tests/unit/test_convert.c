@@ -58,7 +58,7 @@ static void expect_nearest(closs_dtype dtype, const void *element, oracle_real v
   bool nearest = bits <= infinity_bits(dtype) && (value == 0 || (all != bits) == (value < 0));
   for (int step = -1; nearest && step <= 1; step += 2) {
     if ((step < 0 && bits == 0) || (step > 0 && bits == infinity_bits(dtype))) continue;
-    const oracle_real other = magnitude(magnitude_of(dtype, bits + (uint64_t)(int64_t)step) - exact);
+    const oracle_real other = magnitude(magnitude_of(dtype, step < 0 ? bits - 1 : bits + 1) - exact);
     if (other < distance || (other == distance && (bits & 1))) nearest = false;
   }
   if (bits == infinity_bits(dtype) && exact > magnitude_of(dtype, bits)) nearest = true;

@@ -13,6 +13,7 @@ static closs_caps cpu(void) {
                            .int64 = true,
                            .compiler = true,
                            .little_endian = true,
+                           .address_bits = 64,
                            .max_work_group = 4096,
                            .local_memory = 32768};
   return caps;
@@ -338,37 +339,88 @@ static void sources(void **state) {
   }
 }
 
-/* Devices without: each is planned, within what the device has. */
+/* Devices without: each alone is planned, within what the device has, and all at once. */
 static void devices_without(void **state) {
+  (void)state;
+  static const closs_dtype types[] = {CLOSS_F16, CLOSS_BF16, CLOSS_F32, CLOSS_C64, CLOSS_I64};
+  enum { COMPILER, FP64, INT64, WORK_GROUP, MEMORY, ARGUMENTS, ADDRESSES, LOCAL_MEMORY, LACKS };
+  for (uint32_t lacks = 0; lacks <= 1u << LACKS; lacks = lacks ? 2 * lacks : 1) {
+    const uint32_t all = (1u << LACKS) - 1, set = lacks > all ? all : lacks;
+    for (closs_device_type type = CLOSS_DEVICE_CPU; type <= CLOSS_DEVICE_OTHER; type++)
+      for (size_t t = 0; t < TEST_COUNT(types); t++) {
+        closs_caps caps = cpu();
+        caps.type = type;
+        caps.compiler = !(set >> COMPILER & 1);
+        caps.fp64 = !(set >> FP64 & 1) && !(set >> INT64 & 1);
+        caps.int64 = !(set >> INT64 & 1);
+        if (set >> WORK_GROUP & 1) caps.max_work_group = 1;
+        if (set >> MEMORY & 1) caps.global_memory = 1 << 20;
+        if (set >> MEMORY & 1) caps.max_allocation = 1 << 18;
+        if (set >> ARGUMENTS & 1) caps.max_arguments = 256;
+        if (set >> ADDRESSES & 1) caps.address_bits = 32;
+        if (set >> LOCAL_MEMORY & 1) caps.local_memory = 256;
+        closs_plan_options options = usual(2, (uint64_t[]){100, 200}, 2, (uint64_t[]){100, 1});
+        options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+        options.input.dtype = options.target.dtype = types[t];
+        const closs_layout layout = planned(&options, &caps);
+        assert_int_equal(closs_variant_at(layout.programs[0].variant)->index_bits, 32);
+        assert_true(layout.workspace < 1 << 16); /* of 1 MiB of memory */
+        for (uint32_t i = 0; i < layout.step_count; i++) {
+          assert_in_range(layout.steps[i].local, 1, caps.max_work_group);
+          if (layout.steps[i].by_groups) assert_true(caps.local_memory >= 512); /* the lanes of a chunk */
+        }
+      }
+  }
+}
+
+/* Where local memory does not hold a chunk's lanes, the choice is lanes; who asks for groups is told. */
+static void little_local_memory(void **state) {
   (void)state;
   const uint64_t terms = 100000;
   closs_plan_options options = usual(1, &terms, 1, &terms);
-  options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
   closs_caps caps = cpu();
   closs_error error;
   closs_layout layout;
-  caps.compiler = false; /* planning needs none, nor 64-bit numbers, f16 in hardware or a large memory */
-  caps.fp64 = caps.int64 = false;
-  caps.address_bits = 32;
-  caps.global_memory = 1 << 20;
-  caps.max_allocation = 1 << 18;
-  caps.max_work_group = 1;
-  caps.max_arguments = 256;
-  for (closs_dtype dtype = CLOSS_F16; dtype <= CLOSS_F32; dtype++) {
-    options.input.dtype = options.target.dtype = dtype;
-    layout = planned(&options, &caps);
-    for (uint32_t i = 0; i < layout.step_count; i++)
-      assert_int_equal(layout.steps[i].local, 1);
-    assert_true(layout.workspace < 1 << 16);
-  }
-  caps.type = CLOSS_DEVICE_GPU; /* a work-group of one goes through all lanes */
-  caps.local_memory = 1024;
-  layout = planned(&options, &caps);
-  assert_int_equal(layout.programs[0].group, 1);
-  assert_int_equal(layout.steps[0].local, 1);
-  options.input.dtype = CLOSS_F64;
+  caps.type = CLOSS_DEVICE_GPU;
+  for (caps.local_memory = 0; caps.local_memory <= 1024; caps.local_memory += 256)
+    for (closs_dtype dtype = CLOSS_F32; dtype <= CLOSS_F64; dtype++) {
+      const uint64_t needed = dtype == CLOSS_F64 ? 1024 : 512;
+      options.input.dtype = options.target.dtype = dtype;
+      layout = planned(&options, &caps);
+      assert_int_equal(layout.schedule, caps.local_memory < needed ? CLOSS_SCHEDULE_LANES : CLOSS_SCHEDULE_GROUPS);
+      assert_int_equal(layout.programs[0].group != 0, caps.local_memory >= needed);
+      assert_int_equal(layout.steps[0].by_groups, caps.local_memory >= needed);
+    }
+  caps.local_memory = 511;
+  options.input.dtype = options.target.dtype = CLOSS_F32;
+  options.vector_width = 2;
   assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
-  assert_non_null(strstr(error.text, "no double precision"));
+  options.vector_width = 0;
+  options.schedule = CLOSS_SCHEDULE_GROUPS;
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_string_equal(error.text, "work_group: 1 needs 512 bytes of local memory; the device has 511, and work-groups "
+                                  "up to 4096");
+}
+
+/* No array lies beyond the reach of the device's pointers. */
+static void short_addresses(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  closs_error error;
+  closs_layout layout;
+  uint64_t terms = UINT64_C(1) << 30;
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  caps.address_bits = 32;
+  layout = planned(&options, &caps); /* 4 GiB */
+  terms++;
+  options = usual(1, &terms, 1, &terms);
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_string_equal(error.text,
+                      "input: reaches over 1073741825 elements of 4 bytes; the device has addresses of 32 bits");
+  options = usual(1, (uint64_t[]){2}, 1, (uint64_t[]){2});
+  options.target.strides[0] = -(INT64_C(1) << 30);
+  assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_int_equal(strncmp(error.text, "target: reaches over 1073741825 ", 32), 0);
 }
 
 /* No kernel takes more than the 256 bytes of arguments that the embedded profile has, with 64-bit pointers and f64. */
@@ -411,6 +463,8 @@ int main(void) {
       cmocka_unit_test(short_loops),
       cmocka_unit_test(sources),
       cmocka_unit_test(devices_without),
+      cmocka_unit_test(little_local_memory),
+      cmocka_unit_test(short_addresses),
       cmocka_unit_test(arguments),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

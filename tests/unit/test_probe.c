@@ -16,6 +16,32 @@ typedef struct closs_fault {
   bool no_nan;   /* x != x is false */
 } closs_fault;
 
+/* An element, in the host's byte order. */
+typedef union closs_element {
+  uint8_t one;
+  uint16_t two;
+  uint32_t four;
+  uint64_t eight;
+} closs_element;
+
+static closs_element element_of(closs_dtype type, uint64_t bits) {
+  switch (closs_dtype_size(type)) {
+  case 1:
+    return (closs_element){.one = (uint8_t)bits};
+  case 2:
+    return (closs_element){.two = (uint16_t)bits};
+  case 4:
+    return (closs_element){.four = (uint32_t)bits};
+  default:
+    return (closs_element){.eight = bits};
+  }
+}
+
+static uint64_t bits_of(closs_dtype type, closs_element element) {
+  const size_t size = closs_dtype_size(type);
+  return size == 8 ? element.eight : size == 4 ? element.four : element.two;
+}
+
 /* Volatile: each operation is rounded, none is moved. */
 #define DEFINE_COMPUTE(NAME, REAL, BITS, FMA, LOAD, PUT, CLASS_NAN)                                                    \
   static volatile REAL NAME##_operands[3];                                                                             \
@@ -64,15 +90,15 @@ typedef struct closs_fault {
     }                                                                                                                  \
   }                                                                                                                    \
   static uint64_t NAME##_compute(const closs_probe_case *one, const closs_fault *fault) {                              \
-    uint64_t stored = 0;                                                                                               \
+    closs_element element = element_of(one->type, one->a);                                                             \
     REAL pair[2] = {0, 0};                                                                                             \
     if (one->operation == CLOSS_PROBE_STORE) {                                                                         \
       pair[0] = NAME##_real(one->a);                                                                                   \
-      PUT(one->type, &stored, pair);                                                                                   \
-      return stored; /* the bytes of a little-endian host */                                                           \
+      PUT(one->type, &element, pair);                                                                                  \
+      return bits_of(one->type, element);                                                                              \
     }                                                                                                                  \
     if (one->operation != CLOSS_PROBE_LOAD) return NAME##_result(NAME##_arithmetic(one, fault), fault);                \
-    LOAD(one->type, &one->a, pair);                                                                                    \
+    LOAD(one->type, &element, pair);                                                                                   \
     return NAME##_result(pair[0], fault);                                                                              \
   }
 

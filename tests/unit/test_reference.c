@@ -167,7 +167,8 @@ static void sum_of(closs_dtype dtype, size_t count, const void *terms, void *sum
   closs_arrays arrays = CLOSS_ARRAYS_INIT;
   memcpy(magnitudes, terms, count * size);
   for (size_t i = 0; i < count; ++i)
-    signs[i] = magnitudes[(i + 1) * size - 1] & 0x80 ? -1 : 1; /* little-endian, as the tests' machines */
+    signs[i] =
+        (size == sizeof(float) ? signbit(((const float *)terms)[i]) : signbit(((const double *)terms)[i])) ? -1 : 1;
   const closs_tensor weight = closs_tensor_contiguous(CLOSS_I8, 1, shape);
   options.loss = CLOSS_L1;
   options.reduction = CLOSS_SUM;

@@ -79,16 +79,16 @@ static void merge_pieces(closs_dtype dtype, const void *terms, size_t terms_in_a
   const size_t size = closs_state_size(dtype), chunks = terms_in_all / 4096;
   unsigned char states[PIECES][2080], expected[2080];
   size_t cuts[PIECES + 1] = {0};
-  size_t count = 1 + test_random(stream) % PIECES;
+  size_t count = 1 + (size_t)(test_random(stream) % PIECES);
   for (size_t i = 1; i < count; ++i) {
     const size_t left = chunks - cuts[i - 1] / 4096;
-    cuts[i] = cuts[i - 1] + 4096 * (test_random(stream) % (2 * left / (count - i) + 1) % (left + 1));
+    cuts[i] = cuts[i - 1] + 4096 * (size_t)(test_random(stream) % (2 * left / (count - i) + 1) % (left + 1));
   }
   cuts[count] = terms_in_all;
   for (size_t i = 0; i < count; ++i)
     make_state(dtype, terms, cuts[i], cuts[i + 1], states[i]);
   for (; count > 1; --count) {
-    const size_t i = test_random(stream) % (count - 1);
+    const size_t i = (size_t)(test_random(stream) % (count - 1));
     closs_error error = {CLOSS_OK, 0, ""};
     if (closs_state_merge(states[i], states[i + 1], &error) != CLOSS_OK) fail_msg("%s", error.text);
     memmove(&cuts[i + 1], &cuts[i + 2], (count - 1 - i) * sizeof cuts[0]);

@@ -18,12 +18,13 @@ static void status_names(void **state) {
               {3, CLOSS_OUT_OF_MEMORY, "CLOSS_OUT_OF_MEMORY"},
               {4, CLOSS_OPENCL_ERROR, "CLOSS_OPENCL_ERROR"},
               {5, CLOSS_COMPILE_FAILED, "CLOSS_COMPILE_FAILED"},
-              {6, CLOSS_NOT_PREPARED, "CLOSS_NOT_PREPARED"}};
+              {6, CLOSS_NOT_PREPARED, "CLOSS_NOT_PREPARED"},
+              {7, CLOSS_SELF_TEST_FAILED, "CLOSS_SELF_TEST_FAILED"}};
   for (size_t i = 0; i < TEST_COUNT(rows); i++) {
     assert_int_equal(rows[i].number, rows[i].status);
     assert_string_equal(closs_status_name(rows[i].status), rows[i].name);
   }
-  assert_string_equal(closs_status_name((closs_status)7), "unknown status");
+  assert_string_equal(closs_status_name((closs_status)8), "unknown status");
   assert_string_equal(closs_status_name((closs_status)-1), "unknown status");
 }
 

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "../closs/timing.h"
+#include "device.h"
 
 #define CASES 10
 #define WORKS 2
@@ -49,12 +51,6 @@ typedef struct bench {
   closs_plan *plans[CASES][WORKS];
   closs_buffers buffers[CASES][WORKS];
 } bench;
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void die(const char *what) {
   fprintf(stderr, "bench_access: %s\n", what);
@@ -149,11 +145,9 @@ static void make_plan(bench *b, closs_loss loss, int c, int work) {
 }
 
 static void open_device(bench *b) {
-  cl_platform_id platform;
   cl_int code;
   closs_error error;
-  if (clGetPlatformIDs(1, &platform, NULL) != CL_SUCCESS ||
-      clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &b->device, NULL) != CL_SUCCESS) {
+  if (bench_device(&b->device) != CL_SUCCESS) {
     die("no OpenCL device");
   }
   b->context = clCreateContext(NULL, 1, &b->device, NULL, NULL, &code);
@@ -169,20 +163,10 @@ static void open_device(bench *b) {
 
 static double time_case(bench *b, int c, int work) {
   closs_error error;
-  double start = seconds();
+  double start = seconds_now();
   check(closs_enqueue(b->plans[c][work], b->queue, &b->buffers[c][work], 0, NULL, NULL, &error), &error);
   clFinish(b->queue);
-  return seconds() - start;
-}
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count) {
-  qsort(values, count, sizeof *values, ascending);
-  return values[count / 2];
+  return seconds_now() - start;
 }
 
 static void measure(bench *b, int work, size_t runs) {

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../closs/timing.h"
 #include "contenders.h"
 
 enum { FORWARD, GRADIENT, BOTH, WORKS };
@@ -29,12 +29,6 @@ typedef struct bench {
   float *x, *y, *dx, *dy;
   contender *contenders[CONTENDERS]; /* NULL: the loops, and what there is not */
 } bench;
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void *allocate(size_t bytes) {
   void *memory = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
@@ -81,7 +75,7 @@ static void make(bench *b, const char *loss) {
 
 static double time_one(const bench *b, int i) {
   volatile float sum = 0; /* keeps the loops */
-  double start = seconds();
+  double start = seconds_now();
   if (b->contenders[i] != NULL && contender_run(b->contenders[i]) != 0) {
     exit(1);
   } else if (i == LOOPS + FORWARD) {
@@ -90,17 +84,7 @@ static double time_one(const bench *b, int i) {
     sum = loop_gradient(b->huber, b->elements, b->x, b->y, b->dx, i == LOOPS + BOTH ? b->dy : NULL);
   }
   (void)sum;
-  return seconds() - start;
-}
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count) {
-  qsort(values, count, sizeof *values, ascending);
-  return values[count / 2];
+  return seconds_now() - start;
 }
 
 /* The median of a contender's time over another's; `other` CONTENDERS: of its time in ms. */
@@ -148,7 +132,7 @@ int main(int argc, char **argv) {
   b.y = array(b.elements, 2);
   b.dx = array(b.elements, 3);
   b.dy = array(b.elements, 4);
-  if (contenders_open(NULL) != 0) {
+  if (contenders_open() != 0) {
     return 1;
   }
   make(&b, loss);

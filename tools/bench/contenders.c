@@ -8,6 +8,8 @@
 #include <clblast_c.h>
 #endif
 
+#include "device.h"
+
 enum { ROW = 4096, LEFT_OUT = 64, MOST_BUFFERS = 8 };
 
 struct contender {
@@ -69,27 +71,13 @@ static const char source[] =
     "  sums[0] = sum;\n"
     "}\n";
 
-static int find_device(const char *platform) {
-  cl_platform_id platforms[32];
-  cl_uint count = 0;
-  cl_int code = clGetPlatformIDs(32, platforms, &count);
-  for (cl_uint i = 0; code == CL_SUCCESS && i < count && i < 32; i++) {
-    char name[256] = "";
-    clGetPlatformInfo(platforms[i], CL_PLATFORM_NAME, sizeof name, name, NULL);
-    if ((platform == NULL || strstr(name, platform) != NULL) &&
-        clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 1, &here.device, NULL) == CL_SUCCESS) {
-      return 0;
-    }
-  }
-  return fail("no such OpenCL device", code);
-}
-
-int contenders_open(const char *platform) {
+int contenders_open(void) {
   cl_int code;
   closs_error error;
   const char *text = source;
-  if (find_device(platform) != 0) {
-    return -1;
+  code = bench_device(&here.device);
+  if (code != CL_SUCCESS) {
+    return fail("no device", code);
   }
   clGetDeviceInfo(here.device, CL_DEVICE_NAME, sizeof here.name, here.name, NULL);
   here.context = clCreateContext(NULL, 1, &here.device, NULL, NULL, &code);
@@ -113,6 +101,10 @@ int contenders_open(const char *platform) {
 
 const char *contenders_device(void) {
   return here.name;
+}
+
+void *contenders_device_id(void) {
+  return here.device;
 }
 
 /* NULL gives NULL; host memory is used where it is. */

@@ -21,10 +21,10 @@ enum contender_layout {
 
 typedef struct contender contender;
 
-/* The device: the first whose platform's name holds the text; NULL: the first of all. What fails is told on stderr, and
- * gives NULL or -1. */
-BENCH_API int contenders_open(const char *platform);
+/* Takes the device of device.h. What fails is told on stderr, and gives NULL or -1. */
+BENCH_API int contenders_open(void);
 BENCH_API const char *contenders_device(void);
+BENCH_API void *contenders_device_id(void); /* a cl_device_id, of contenders_open() */
 
 /* closs: bits of closs_output; dtype a closs_dtype, of all arrays. */
 BENCH_API contender *contender_closs(const char *loss, int dtype, unsigned outputs, int layout, uint64_t elements,

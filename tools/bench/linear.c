@@ -4,15 +4,17 @@
  *
  *     bench_linear [rows] [features] [runs]
  *
- * mse, mean, f32, on the first device of the first platform. An override is for the process: each CLBlast in turn with
- * rows alone, medians, and medians of the ratios run by run.
+ * mse, mean, f32, on the device of $CLOSS_DEVICE, else the first. An override is for the process: each CLBlast in turn
+ * with rows alone, medians, and medians of the ratios run by run.
  */
 #include <clblast_c.h>
 #include <closs/closs.h>
 #include <closs/linear.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "../closs/timing.h"
+#include "device.h"
 
 /* Parameters of Xgemv, XgemvFast and XgemvFastRot: work-group, rows a work-item (of the last always 8) and the vector
  * of the latter two. 0: as CLBlast has them. */
@@ -50,12 +52,6 @@ static void check_closs(closs_status status, const closs_error *error) {
   exit(1);
 }
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static closs_buffer buffer(const bench *b, size_t elements, unsigned seed) {
   cl_int code;
   float *values = malloc(elements * sizeof *values);
@@ -71,12 +67,10 @@ static closs_buffer buffer(const bench *b, size_t elements, unsigned seed) {
 }
 
 static void open_device(bench *b) {
-  cl_platform_id platform;
   cl_int code;
   char name[256] = "";
   closs_error error;
-  check(clGetPlatformIDs(1, &platform, NULL), "clGetPlatformIDs");
-  check(clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &b->device, NULL), "clGetDeviceIDs");
+  check(bench_device(&b->device), "no device");
   clGetDeviceInfo(b->device, CL_DEVICE_NAME, sizeof name, name, NULL);
   b->context = clCreateContext(NULL, 1, &b->device, NULL, NULL, &code);
   check(code, "clCreateContext");
@@ -129,25 +123,19 @@ static CLBlastStatusCode override(const bench *b, const contender *c) {
 static double time_one(const bench *b, const contender *c) {
   closs_error error;
   closs_linear *layer = b->layers[c->product == CLOSS_LINEAR_PRODUCT_CLBLAST];
-  double start = seconds();
+  double start = seconds_now();
   check_closs(closs_linear_enqueue(layer, b->queue, &b->buffers, 0, NULL, NULL, &error), &error);
   check(clFinish(b->queue), "clFinish");
-  return seconds() - start;
-}
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+  return seconds_now() - start;
 }
 
 /* The median of times over those of another; NULL: of the times in ms. */
-static double median(const double *times, const double *over, size_t runs) {
+static double median_over(const double *times, const double *over, size_t runs) {
   double *values = malloc(runs * sizeof *values);
   if (values == NULL) check(CL_OUT_OF_HOST_MEMORY, "malloc");
   for (size_t i = 0; i < runs; i++)
     values[i] = over == NULL ? 1e3 * times[i] : times[i] / over[i];
-  qsort(values, runs, sizeof *values, ascending);
-  double middle = values[runs / 2];
+  double middle = median(values, runs);
   free(values);
   return middle;
 }
@@ -182,9 +170,9 @@ int main(int argc, char **argv) {
       rows[run] = time_one(&b, &contenders[0]);
       blas[run] = time_one(&b, c);
     }
-    printf("rows %7.2f ms, CLBlast", median(rows, NULL, runs));
+    printf("rows %7.2f ms, CLBlast", median_over(rows, NULL, runs));
     if (c->group > 0) printf(" with WGS %zu WPT %zu VW %zu", c->group, c->items, c->vector);
-    printf(" %7.2f ms, CLBlast / rows %.2f\n", median(blas, NULL, runs), median(blas, rows, runs));
+    printf(" %7.2f ms, CLBlast / rows %.2f\n", median_over(blas, NULL, runs), median_over(blas, rows, runs));
     fflush(stdout);
   }
   return 0;

@@ -3,18 +3,20 @@
  *
  *     bench_startup CLOSS [runs]
  *
- * CLOSS is the program. In turn, each run starts: this program, only to load the first device's platform and make a
- * context and a queue; `closs loss l1 1 2` with a warm disk cache; the same without one, where only what the driver
- * caches by itself helps; and, in every tenth run, with empty caches, POCL's too. Figures are medians, and medians of
- * the ratios to the first, run by run.
+ * CLOSS is the program. In turn, each run starts: this program, only to load the device's platform (of $CLOSS_DEVICE,
+ * else the first) and make a context and a queue; `closs loss l1 1 2` with a warm disk cache; the same without one,
+ * where only what the driver caches by itself helps; and, in every tenth run, with empty caches, POCL's too. Figures
+ * are medians, and medians of the ratios to the first, run by run.
  */
 #include <closs/opencl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../closs/timing.h"
+#include "device.h"
 
 enum { CONTEXT, WARM, UNCACHED, COLD, CONTENDERS, MOST_RUNS = 1000 };
 static const char *const names[CONTENDERS] = {"context and queue alone", "closs loss, disk cache",
@@ -25,23 +27,14 @@ static double times[CONTENDERS][MOST_RUNS], ratios[CONTENDERS][MOST_RUNS];
 static int counts[CONTENDERS];
 
 static int open_device(void) {
-  cl_platform_id platform;
   cl_device_id device;
   cl_int code = CL_SUCCESS;
-  if (clGetPlatformIDs(1, &platform, NULL) != CL_SUCCESS ||
-      clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &device, NULL) != CL_SUCCESS)
-    return 1;
+  if (bench_device(&device) != CL_SUCCESS) return 1;
   cl_context context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
   cl_command_queue queue = context != NULL ? clCreateCommandQueue(context, device, 0, &code) : NULL;
   if (queue != NULL) clReleaseCommandQueue(queue);
   if (context != NULL) clReleaseContext(context);
   return queue == NULL;
-}
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static void empty_caches(void) {
@@ -53,7 +46,7 @@ static void empty_caches(void) {
 static double start(int contender, const char *self, const char *program) {
   if (contender == COLD) empty_caches();
   setenv("CLOSS_CACHE", contender == UNCACHED ? "0" : "1", 1);
-  const double before = seconds();
+  const double before = seconds_now();
   const pid_t child = fork();
   if (child == 0) {
     if (freopen("/dev/null", "w", stdout) == NULL) _exit(127);
@@ -66,17 +59,7 @@ static double start(int contender, const char *self, const char *program) {
     fprintf(stderr, "%s failed\n", names[contender]);
     exit(1);
   }
-  return seconds() - before;
-}
-
-static int by_size(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, int count) {
-  qsort(values, (size_t)count, sizeof *values, by_size);
-  return values[count / 2];
+  return seconds_now() - before;
 }
 
 int main(int argc, char **argv) {
@@ -102,8 +85,8 @@ int main(int argc, char **argv) {
   }
   printf("%-30s %10s %10s\n", "", "ms", "ratio");
   for (int contender = 0; contender < CONTENDERS; contender++) {
-    printf("%-30s %10.1f", names[contender], 1e3 * median(times[contender], counts[contender]));
-    if (contender != COLD) printf(" %10.2f", median(ratios[contender], counts[contender]));
+    printf("%-30s %10.1f", names[contender], 1e3 * median(times[contender], (size_t)counts[contender]));
+    if (contender != COLD) printf(" %10.2f", median(ratios[contender], (size_t)counts[contender]));
     putchar('\n');
   }
   char command[64];

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loss_call.h"
+#include "timing.h"
 
 const char *const bench_work_names[BENCH_WORKS] = {"forward", "gradient", "fused"};
 
@@ -158,16 +158,6 @@ static bool time_work(struct group *group, size_t work, double *seconds, struct 
   cl_int code = clFinish(group->bench->queue);
   *seconds = seconds_now() - start;
   return code == CL_SUCCESS || failure_set_opencl(failure, "clFinish", code);
-}
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count) {
-  qsort(values, count, sizeof *values, ascending);
-  return values[count / 2];
 }
 
 /* Contenders are the kernels of each yardstick, then the works. */

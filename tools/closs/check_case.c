@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "check_values.h"
+#include "closs/partial.h"
 
 /* ---- groups ---- */
 
@@ -30,37 +31,36 @@ static const struct variant variants[] = {
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 
 /* The pair of loss and variant of an index; returns how many pairs there are. */
-static size_t find_pair(size_t index, const closs_loss_info **info, const struct variant **variant) {
+static size_t find_pair(size_t index, size_t pair[2]) {
   size_t count = 0;
   for (size_t loss = 0; loss < closs_loss_count(); loss++) {
     for (size_t i = 0; i < VARIANTS; i++) {
       if (variants[i].complex_operands && !closs_loss_at(loss)->complex_operands) continue;
-      if (count == index) {
-        *info = closs_loss_at(loss);
-        *variant = &variants[i];
-      }
-      count++;
+      if (count++ != index) continue;
+      pair[0] = loss;
+      pair[1] = i;
     }
   }
   return count;
 }
 
 size_t check_group_count(void) {
-  const closs_loss_info *info;
-  const struct variant *variant;
-  return find_pair(SIZE_MAX, &info, &variant);
+  size_t pair[2];
+  return find_pair(SIZE_MAX, pair);
 }
 
 void check_group_get(size_t index, struct check_group *group) {
-  const closs_loss_info *info = NULL;
-  const struct variant *variant = NULL;
-  find_pair(index, &info, &variant);
+  size_t pair[2] = {0, 0};
+  find_pair(index, pair);
+  const closs_loss_info *info = closs_loss_at(pair[0]);
+  const struct variant *variant = &variants[pair[1]];
   *group = (struct check_group){.info = info,
                                 .arithmetic = variant->arithmetic,
                                 .storage = variant->storage,
                                 .access = variant->access,
                                 .wide = variant->wide,
-                                .subnormal = variant->subnormal};
+                                .subnormal = variant->subnormal,
+                                .place = {pair[0], pair[1]}};
   snprintf(group->name, sizeof group->name, "%s %s", info->name, variant->name);
 }
 
@@ -103,6 +103,33 @@ static const uint64_t *find_shape(const struct check_group *group, size_t number
   *configuration = few + number / (SHORT + LONG);
   number %= SHORT + LONG;
   return number < SHORT ? short_shapes[number] : long_shapes[number - SHORT];
+}
+
+bool check_group_short(const struct check_group *group) {
+  const size_t variant = group->place[1];
+  /* Complex operands are those of one loss. */
+  return group->storage >= CLOSS_C64 || group->place[0] == (variant + variant / 4) % closs_loss_count();
+}
+
+/* Merges of several work-items' sums are a matter of the arithmetic, not of the variant, and a program more. */
+static bool is_short(const struct check_group *group, const uint64_t *shape, size_t configuration) {
+  const bool merges = group->access == CHECK_CONTIGUOUS && group->storage == group->arithmetic;
+  return check_group_short(group) && configuration == group->place[1] / 2 % configurations(group, false) &&
+         (merges || shape[0] * shape[1] < 3 * CLOSS_CHUNK);
+}
+
+size_t check_case_ways(const struct check_group *group, size_t number, bool full, struct check_way ways[CHECK_WAYS]) {
+  static const uint32_t sizes[] = {64, 256, 8, 1};
+  const size_t variant = group->place[1];
+  size_t configuration, count = 0;
+  const uint64_t *shape = find_shape(group, number, &configuration);
+  if (!full && !is_short(group, shape, configuration)) return 0;
+  const size_t size = full ? group->place[0] + variant + configuration : variant / 2;
+  if (full) ways[count++] = (struct check_way){CLOSS_SCHEDULE_AUTO, 0};
+  const bool lanes = (variant + variant / 2) % 2 == 0; /* variants of f32 and f64 alternate */
+  if (full || lanes) ways[count++] = (struct check_way){CLOSS_SCHEDULE_LANES, 0};
+  if (full || !lanes) ways[count++] = (struct check_way){CLOSS_SCHEDULE_GROUPS, sizes[size % 4]};
+  return count;
 }
 
 /* ---- one case ---- */
@@ -299,17 +326,27 @@ static bool take_memory(struct check_case *made, int slot) {
   return made->expected[slot] != NULL;
 }
 
+static uint64_t values_seed(const struct check_group *group, size_t number) {
+  size_t configuration;
+  find_shape(group, number, &configuration);
+  return check_random(check_random(check_text_seed(group->name), configuration), number + 1000);
+}
+
+static void fill_slot(struct check_case *made, const struct check_group *group, uint64_t seed, int slot) {
+  struct check_fill how = {.seed = check_random(seed, DRAW_VALUES + (unsigned)slot),
+                           .tie_seed = check_random(seed, DRAW_VALUES),
+                           .subnormal = group->subnormal,
+                           .positive = slot == CHECK_WEIGHT,
+                           .special = !group->subnormal && slot < CHECK_WEIGHT && draw(seed, DRAW_SPECIAL, 4) == 0};
+  check_fill(&made->tensors[slot], (char *)made->memory[slot] + made->origin[slot], &how);
+}
+
 static bool fill(struct check_case *made, const struct check_group *group, uint64_t seed) {
   for (int slot = 0; slot < CHECK_ARRAYS; slot++) {
     if (!made->used[slot]) continue;
     if (!take_memory(made, slot)) return false;
     if (made->memory[slot] == NULL) continue;
-    struct check_fill how = {.seed = check_random(seed, DRAW_VALUES + (unsigned)slot),
-                             .tie_seed = check_random(seed, DRAW_VALUES),
-                             .subnormal = group->subnormal,
-                             .positive = slot == CHECK_WEIGHT,
-                             .special = !group->subnormal && slot < CHECK_WEIGHT && draw(seed, DRAW_SPECIAL, 4) == 0};
-    check_fill(&made->tensors[slot], (char *)made->memory[slot] + made->origin[slot], &how);
+    fill_slot(made, group, seed, slot);
     if (slot >= CHECK_LOSS) memcpy(made->expected[slot], made->memory[slot], made->bytes[slot]);
   }
   return true;
@@ -335,7 +372,12 @@ bool check_case_make(struct check_case *made, const struct check_group *group, s
   made->options.input = made->tensors[CHECK_INPUT];
   made->options.target = made->tensors[CHECK_TARGET];
   made->used[CHECK_INPUT] = made->used[CHECK_TARGET] = true;
-  return fill(made, group, check_random(seed, number + 1000));
+  return fill(made, group, values_seed(group, number));
+}
+
+void check_case_reset(struct check_case *made, const struct check_group *group, size_t number) {
+  for (int slot = CHECK_LOSS; slot < CHECK_ARRAYS; slot++)
+    if (made->memory[slot] != NULL) fill_slot(made, group, values_seed(group, number), slot);
 }
 
 void check_case_release(struct check_case *made) {

@@ -21,8 +21,9 @@ struct check_group {
   closs_dtype arithmetic; /* f32 or f64 */
   closs_dtype storage;
   enum check_access access;
-  bool wide;      /* offsets beyond 32 bits: a large, mostly empty array */
-  bool subnormal; /* operands and results around the smallest normal number: only class exact has promised these */
+  bool wide;       /* offsets beyond 32 bits: a large, mostly empty array */
+  bool subnormal;  /* operands and results around the smallest normal number: only class exact has promised these */
+  size_t place[2]; /* its number among the losses, and among the variants */
 };
 
 enum check_array {
@@ -56,9 +57,29 @@ void check_group_get(size_t index, struct check_group *group);
 /* The first `check_group_cases(group, false)` of the full list are the short list. */
 size_t check_group_cases(const struct check_group *group, bool full);
 
+/* How a device computes a case; the bits are the same whichever way. */
+struct check_way {
+  closs_schedule schedule;
+  uint32_t work_group; /* of schedule groups */
+};
+enum { CHECK_WAYS = 3 };
+
+/*
+ * The ways in which a device computes a case. In the full list every schedule. In the short one, since drivers compile
+ * for a second a program, one configuration of one loss a variant, in one way: such that each loss and each variant
+ * occurs, and every reduction and type of arithmetic in both schedules; no way for the other cases.
+ */
+size_t check_case_ways(const struct check_group *group, size_t number, bool full, struct check_way ways[CHECK_WAYS]);
+
+/* Whether a device computes any case of the group in the short list. */
+bool check_group_short(const struct check_group *group);
+
 /* Makes the case of this number with its operands; false where memory is short. */
 bool check_case_make(struct check_case *made, const struct check_group *group, size_t number);
 void check_case_release(struct check_case *made);
+
+/* Makes the outputs for a device as they were. */
+void check_case_reset(struct check_case *made, const struct check_group *group, size_t number);
 
 /* The case's arrays, with the outputs for a device or for the reference. */
 closs_arrays check_case_arrays(const struct check_case *made, bool expected);

@@ -62,7 +62,7 @@ static bool add_size(struct bench_call *call, const char *text, struct failure *
 
 static bool choose_sizes(struct bench_call *call, struct failure *failure) {
   const char *text = arguments_value(call->arguments, "sizes");
-  char *list = strdup(text != NULL ? text : "1K,64K,1M,64M");
+  char *list = strdup(text != NULL ? text : "1K,64K,1M,16M");
   bool good = list != NULL || failure_set(failure, STATUS_FAILED, "--sizes: out of memory");
   for (char *at = list, *comma; good && at != NULL; at = comma) {
     comma = strchr(at, ',');
@@ -102,7 +102,6 @@ static void print_group(const struct bench_row *rows, size_t count, const double
   for (size_t i = 0; i < count; i++)
     printf("  %-12s %-9s %12.3f us %10.3f GB/s %5.0f %%\n", rows[i].loss->name, bench_work_names[rows[i].work],
            1e6 * rows[i].seconds, 1e-9 * rows[i].bytes_per_second, 100 * rows[i].share);
-  fflush(stdout);
 }
 
 static void print_json(const struct bench_call *call) {
@@ -144,7 +143,9 @@ static bool measure(struct bench_call *call, struct failure *failure) {
     progress_end();
     if (!good) return false;
     call->row_count += works;
-    if (!call->arguments->json) print_group(rows, works, bandwidth);
+    if (call->arguments->json) continue;
+    print_group(rows, works, bandwidth);
+    if (!print_end(failure)) return false; /* nobody reads on */
   }
   return true;
 }

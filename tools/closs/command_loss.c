@@ -1,5 +1,6 @@
 /* closs loss */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "commands.h"
 #include "loss_call.h"
@@ -23,7 +24,10 @@ static bool open_outputs(struct loss_call *call, struct failure *failure) {
 }
 
 static void release_result(struct result *result) {
-  free(result->data);
+  if (result->map != NULL)
+    munmap(result->map, result->map_size);
+  else
+    free(result->data);
   free(result->single);
 }
 

@@ -136,8 +136,12 @@ bool device_open(const struct device *device, bool verbose, struct open_device *
   char cache[CACHE_PATH];
   const char *bundle = getenv("CLOSS_BUNDLE");
   if (bundle != NULL && bundle[0] == 0) bundle = NULL;
-  if (!cache_folder(cache, failure)) return false;
-  if (cache[0] != 0) context_options.cache_directory = cache;
+  struct failure no_cache = {0, ""}; /* as any other folder that can't be used */
+  if (!cache_folder(cache, &no_cache)) {
+    if (verbose) fprintf(stderr, "closs: warning: no disk cache: %s\n", no_cache.text);
+  } else if (cache[0] != 0) {
+    context_options.cache_directory = cache;
+  }
   if (verbose) context_options.log = log_line;
   open->name = strdup(device->name);
   open->platform = strdup(device->platform_name);

@@ -106,11 +106,12 @@ static bool make_shares(struct fit_data *data, struct failure *failure) {
 
 bool fit_data_read(struct fit_data *data, const struct arguments *arguments, struct failure *failure) {
   const char *weight = arguments_value(arguments, "weight");
-  bool taken = false, has_weight = weight != NULL;
+  struct operand_source source = {false, 0};
+  bool has_weight = weight != NULL;
   *data = (struct fit_data){.intercept = arguments_value(arguments, "no-intercept") == NULL};
-  if (!operand_read(&data->x, "X", arguments->operands[0], CLOSS_F32, &taken, failure) ||
-      !operand_read(&data->y, "Y", arguments->operands[1], CLOSS_F32, &taken, failure) ||
-      (has_weight && !operand_read(&data->weight, "--weight", weight, CLOSS_F64, &taken, failure)))
+  if (!operand_read(&data->x, "X", arguments->operands[0], CLOSS_F32, &source, failure) ||
+      !operand_read(&data->y, "Y", arguments->operands[1], CLOSS_F32, &source, failure) ||
+      (has_weight && !operand_read(&data->weight, "--weight", weight, CLOSS_F64, &source, failure)))
     return false;
   return check_shapes(data, has_weight, failure) && operand_check_whole(&data->x, failure) &&
          operand_check_whole(&data->y, failure) && operand_check_whole(&data->weight, failure) &&

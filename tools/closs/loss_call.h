@@ -7,6 +7,7 @@
 #include "operand.h"
 #include "output.h"
 #include "parameters.h"
+#include "timing.h"
 
 /* A result in memory. */
 struct result {
@@ -15,6 +16,8 @@ struct result {
   void *single; /* bf16 as f32, where it is written to a file: NumPy has no bf16 */
   char header[384];
   struct output *file; /* NULL: not written to one */
+  void *map;           /* the file itself, with `data` in it; NULL: `data` is from malloc() */
+  size_t map_size;
 };
 
 struct loss_call {
@@ -65,8 +68,5 @@ void loss_call_note(struct loss_call *call, const closs_plan *plan);
 
 /* The result on stdout: loss_print.c. */
 void loss_call_print(const struct loss_call *call);
-
-/* Seconds by the monotonic clock. */
-double seconds_now(void);
 
 #endif

@@ -1,19 +1,33 @@
 /* closs loss: the computation. */
+#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 #include "loss_call.h"
 #include "loss_stream.h"
 #include "npy.h"
+#include "spool.h"
 
-double seconds_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+/*
+ * The elements of a file's result where they will be in it: pieces are written as they come, and the result need not
+ * fit into memory. Not of what is written in place, nor of bf16, which is converted.
+ */
+static bool map_result(struct result *result, const closs_tensor *tensor, struct failure *failure) {
+  size_t header = npy_write_header(result->header, tensor);
+  result->tensor = *tensor;
+  result->map_size = header + (size_t)closs_tensor_elements(tensor) * closs_dtype_size(tensor->dtype);
+  result->map = spool_map(result->file->descriptor, result->map_size);
+  if (result->map == NULL)
+    return failure_set(failure, STATUS_FAILED, "%s: '%s' cannot be written: %s", result->file->option,
+                       result->file->path, strerror(errno));
+  result->data = (char *)result->map + header;
+  return true;
 }
 
 /* Memory for a result, from a page's beginning: devices that share the host's memory use it where it is. */
-static bool make_result(struct result *result, const closs_tensor *tensor, struct failure *failure) {
+static bool make_result(struct result *result, const closs_tensor *tensor, bool streamed, struct failure *failure) {
+  if (streamed && result->file != NULL && !result->file->in_place && tensor->dtype != CLOSS_BF16)
+    return map_result(result, tensor, failure);
   uint64_t elements = closs_tensor_elements(tensor);
   size_t size = closs_dtype_size(tensor->dtype);
   result->tensor = *tensor;
@@ -51,12 +65,12 @@ void loss_call_note(struct loss_call *call, const closs_plan *plan) {
 }
 
 static bool make_results(struct loss_call *call, const closs_plan_options *options, const closs_plan *plan,
-                         struct result *loss, struct failure *failure) {
-  bool good = make_result(loss, closs_plan_loss(plan), failure);
+                         struct result *loss, bool streamed, struct failure *failure) {
+  bool good = make_result(loss, closs_plan_loss(plan), streamed, failure);
   if (good && (options->outputs & CLOSS_OUTPUT_INPUT_GRADIENT) != 0)
-    good = make_result(&call->input_gradient, closs_plan_input_gradient(plan), failure);
+    good = make_result(&call->input_gradient, closs_plan_input_gradient(plan), streamed, failure);
   if (good && (options->outputs & CLOSS_OUTPUT_TARGET_GRADIENT) != 0)
-    good = make_result(&call->target_gradient, closs_plan_target_gradient(plan), failure);
+    good = make_result(&call->target_gradient, closs_plan_target_gradient(plan), streamed, failure);
   return good;
 }
 
@@ -118,8 +132,9 @@ bool loss_call_run(struct loss_call *call, const closs_plan_options *options, st
   if (closs_plan_create(call->device.context, options, &plan, &error) != CLOSS_OK)
     return failure_set_closs(failure, &error);
   call->terms = closs_plan_terms(plan);
-  bool good = make_results(call, options, plan, loss, failure);
-  if (good && (call->terms == 0 || fits(call, options, plan, &whole)))
+  bool streamed = call->terms > 0 && !fits(call, options, plan, &whole);
+  bool good = make_results(call, options, plan, loss, streamed, failure);
+  if (good && !streamed)
     good = run_whole(call, options, loss, failure);
   else if (good)
     good = loss_stream(call, options, plan, whole, device_limit(call), loss, failure);
@@ -131,6 +146,11 @@ bool loss_call_run(struct loss_call *call, const closs_plan_options *options, st
 static bool give(struct result *result, struct failure *failure) {
   closs_tensor tensor = result->tensor;
   if (result->file == NULL) return true;
+  result->file->parts[0] = result->header;
+  if (result->map != NULL) { /* the elements are there */
+    result->file->sizes[0] = npy_write_header(result->header, &tensor);
+    return true;
+  }
   const void *data = result->data;
   size_t elements = (size_t)closs_tensor_elements(&tensor);
   if (tensor.dtype == CLOSS_BF16) {
@@ -140,7 +160,6 @@ static bool give(struct result *result, struct failure *failure) {
     closs_convert(CLOSS_F32, result->single, CLOSS_BF16, result->data, elements, NULL);
     data = result->single;
   }
-  result->file->parts[0] = result->header;
   result->file->sizes[0] = npy_write_header(result->header, &tensor);
   result->file->parts[1] = data;
   result->file->sizes[1] = elements * closs_dtype_size(tensor.dtype);

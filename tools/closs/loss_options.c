@@ -114,9 +114,9 @@ bool loss_call_parse(struct loss_call *call, const struct arguments *arguments, 
 /* Weights and upstream gradients take no part in the promotion of types: a value on the command line is read as
  * double, and rounded to the type of the arithmetic. */
 static bool read_factor(struct operand *operand, const char *what, const char *text, const struct loss_call *call,
-                        bool *stdin_taken, struct failure *failure) {
+                        struct operand_source *source, struct failure *failure) {
   closs_dtype common = closs_dtype_common(call->input.tensor.dtype, call->target.tensor.dtype);
-  if (!operand_read(operand, what, text, CLOSS_F64, stdin_taken, failure)) return false;
+  if (!operand_read(operand, what, text, CLOSS_F64, source, failure)) return false;
   return !literal_is(text) || operand_convert(operand, closs_dtype_arithmetic(common), failure);
 }
 
@@ -124,17 +124,17 @@ bool loss_call_read(struct loss_call *call, struct failure *failure) {
   const struct arguments *arguments = call->arguments;
   const char *weight = arguments_value(arguments, "weight");
   const char *upstream = arguments_value(arguments, "grad-output");
-  bool taken = false;
-  if (!operand_read(&call->input, "INPUT", arguments->operands[1], CLOSS_F32, &taken, failure)) return false;
-  if (!operand_read(&call->target, "TARGET", arguments->operands[2], CLOSS_F32, &taken, failure)) return false;
+  struct operand_source source = {false, call->memory};
+  if (!operand_read(&call->input, "INPUT", arguments->operands[1], CLOSS_F32, &source, failure)) return false;
+  if (!operand_read(&call->target, "TARGET", arguments->operands[2], CLOSS_F32, &source, failure)) return false;
   if (call->dtype != 0 &&
       !(operand_convert(&call->input, call->dtype, failure) && operand_convert(&call->target, call->dtype, failure)))
     return false;
   call->has_weight = weight != NULL;
-  if (weight != NULL && !read_factor(&call->weight, "--weight", weight, call, &taken, failure)) return false;
+  if (weight != NULL && !read_factor(&call->weight, "--weight", weight, call, &source, failure)) return false;
   if (upstream != NULL && !number_parse(upstream, &call->arrays.upstream_value)) {
     call->has_upstream_array = true;
-    if (!read_factor(&call->upstream, "--grad-output", upstream, call, &taken, failure)) return false;
+    if (!read_factor(&call->upstream, "--grad-output", upstream, call, &source, failure)) return false;
   }
   if (!operand_check_whole(&call->input, failure) || !operand_check_whole(&call->target, failure) ||
       !operand_check_whole(&call->weight, failure) || !operand_check_whole(&call->upstream, failure))

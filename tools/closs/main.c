@@ -1,6 +1,7 @@
 /* closs: losses and gradients of arrays on OpenCL devices, from the command line. */
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,12 @@ static void fill_standard_streams(void) {
   static const int flags[] = {O_WRONLY, O_RDONLY, O_RDWR};
   for (int i = 0; i < 3; i++)
     if (fcntl(i, F_GETFD) == -1 && errno == EBADF && open("/dev/null", flags[i]) < 0) _exit(STATUS_FAILED);
+}
+
+/* A driver may set the process's locale. This thread, which reads and writes all numbers, stays in C's. */
+static void stay_in_c_locale(void) {
+  locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (c != (locale_t)0) uselocale(c);
 }
 
 static void print_version(bool as_json) {
@@ -58,6 +65,7 @@ int main(int argc, char **argv) {
   struct arguments arguments;
   struct failure failure = {0, ""};
   fill_standard_streams();
+  stay_in_c_locale();
   bool good = arguments_read(&arguments, argc, argv, &failure);
   signals_install(arguments.json);
   if (arguments_value(&arguments, "help") != NULL && (good || arguments.command != COMMAND_NONE)) {

@@ -1,7 +1,6 @@
 #include "number.h"
 
 #include <ctype.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,34 +31,21 @@ uint64_t number_bits(closs_dtype dtype, const void *element) {
   }
 }
 
-/* Calls strtof or strtod with the point as the locale has it: a driver may have called setlocale(). */
-static const char *read_in_locale(const char *text, closs_dtype dtype, void *element) {
-  const char *point = localeconv()->decimal_point;
-  const char *dot = strchr(text, '.');
-  char *copy = NULL;
-  const char *from = text;
-  if (dot != NULL && strcmp(point, ".") != 0) {
-    copy = malloc(strlen(text) + strlen(point));
-    if (copy == NULL) return NULL;
-    sprintf(copy, "%.*s%s%s", (int)(dot - text), text, point, dot + 1);
-    from = copy;
-  }
+/* Where the number ends; NULL where there is none. */
+static const char *read_token(const char *text, closs_dtype dtype, void *element) {
   char *end = NULL;
   if (dtype == CLOSS_F32) {
-    float value = strtof(from, &end);
+    float value = strtof(text, &end);
     memcpy(element, &value, sizeof value);
   } else {
-    double value = strtod(from, &end);
+    double value = strtod(text, &end);
     memcpy(element, &value, sizeof value);
   }
-  size_t length = (size_t)(end - from);
-  if (copy != NULL && length > (size_t)(dot - text)) length -= strlen(point) - 1;
-  free(copy);
-  return length == 0 ? NULL : text + length;
+  return end == text ? NULL : end;
 }
 
 const char *number_read(const char *text, closs_dtype dtype, void *element) {
-  /* strtod() would read on behind a number that ends at the locale's own point, so only the number is handed over. */
+  /* strtod() would take nan(...) too, so only these are handed over. */
   static const char characters[] = "+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   while (isspace((unsigned char)*text))
     text++;
@@ -69,7 +55,7 @@ const char *number_read(const char *text, closs_dtype dtype, void *element) {
   if (token == NULL) return NULL;
   memcpy(token, text, length);
   token[length] = 0;
-  const char *end = read_in_locale(token, dtype, element);
+  const char *end = read_token(token, dtype, element);
   const char *result = end == NULL ? NULL : text + (end - token);
   if (token != small) free(token);
   return result;
@@ -109,13 +95,12 @@ static int round_to(char *digits, int count, double value) {
 
 /* Adds one unit in the last digit; false where that would carry over all of them. */
 static bool increment(char *digits) {
-  size_t at = strlen(digits);
-  while (at-- > 0) {
-    if (digits[at] != '9') {
-      digits[at]++;
+  for (size_t left = strlen(digits); left > 0; left--) {
+    if (digits[left - 1] != '9') {
+      digits[left - 1]++;
       return true;
     }
-    digits[at] = '0';
+    digits[left - 1] = '0';
   }
   return false;
 }
@@ -176,6 +161,7 @@ bool number_parse_size(const char *text, uint64_t *size) {
   const char *unit = *at != 0 ? strchr(units, *at) : NULL;
   if (*at != 0 && (unit == NULL || at[1] != 0)) return false;
   int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+  if (value > UINT64_MAX >> shift) return false;
   *size = value << shift;
-  return *size >> shift == value;
+  return true;
 }

@@ -12,6 +12,7 @@
 #include "literal.h"
 #include "npy.h"
 #include "picture.h"
+#include "spool.h"
 
 static bool out_of_memory(const struct operand *operand, struct failure *failure) {
   return failure_set(failure, STATUS_FAILED, "%s: '%.200s': out of memory", operand->what, operand->text);
@@ -22,11 +23,67 @@ static bool cannot_read(const struct operand *operand, struct failure *failure) 
                      strerror(errno));
 }
 
-/* Reads a stream (stdin, a pipe) to its end, into operand->memory. */
+static bool cannot_spool(const struct operand *operand, struct failure *failure) {
+  return failure_set(failure, STATUS_FAILED, "%s: '%.200s': a temporary file ($TMPDIR): %s", operand->what,
+                     operand->text, strerror(errno));
+}
+
+/* Maps a temporary file of a size, for the operand. */
+static bool map_spool(struct operand *operand, int spool, size_t size, struct failure *failure) {
+  void *map = spool < 0 ? NULL : spool_map(spool, size);
+  if (map == NULL) {
+    cannot_spool(operand, failure);
+    if (spool >= 0) close(spool);
+    return false;
+  }
+  operand->map = map;
+  operand->map_size = size;
+  operand->descriptor = spool;
+  return true;
+}
+
+static bool write_all(int descriptor, const char *at, size_t left) {
+  while (left > 0) {
+    ssize_t written = write(descriptor, at, left);
+    if (written < 0 && errno != EINTR) return false;
+    at += written > 0 ? written : 0;
+    left -= written > 0 ? (size_t)written : 0;
+  }
+  return true;
+}
+
+/* Goes on with a stream whose first bytes are in operand->memory: those and the others into a mapped temporary file. */
+static bool spool_stream(struct operand *operand, int descriptor, size_t *size, struct failure *failure) {
+  int spool = spool_open();
+  bool good = spool >= 0;
+  for (size_t got = *size; good && got != 0;) {
+    good = write_all(spool, operand->memory, got);
+    ssize_t more = -1;
+    while (good && (more = read(descriptor, operand->memory, *size < 65536 ? *size : 65536)) < 0 && errno == EINTR)
+      continue;
+    if (good && more < 0) {
+      close(spool);
+      return cannot_read(operand, failure);
+    }
+    got = more > 0 ? (size_t)more : 0;
+    *size += got;
+  }
+  if (!good) {
+    cannot_spool(operand, failure);
+    if (spool >= 0) close(spool);
+    return false;
+  }
+  free(operand->memory);
+  operand->memory = NULL;
+  return map_spool(operand, spool, *size, failure);
+}
+
+/* Reads a stream (stdin, a pipe) to its end, into operand->memory or operand->map. */
 static bool read_stream(struct operand *operand, int descriptor, size_t *size, struct failure *failure) {
   size_t capacity = 0;
   ssize_t got = 1;
   for (*size = 0; got != 0; *size += got > 0 ? (size_t)got : 0) {
+    if (operand->most > 0 && *size > operand->most) return spool_stream(operand, descriptor, size, failure);
     if (*size == capacity) {
       capacity = capacity == 0 ? 65536 : capacity * 2;
       void *memory = realloc(operand->memory, capacity);
@@ -61,7 +118,7 @@ static bool load(struct operand *operand, void **bytes, size_t *size, struct fai
     *bytes = operand->map;
     *size = operand->map_size;
   } else if (read_stream(operand, descriptor, size, failure)) {
-    *bytes = operand->memory;
+    *bytes = operand->map != NULL ? operand->map : operand->memory;
   }
   if (descriptor >= 0 && !standard_input && operand->map == NULL) close(descriptor);
   return *bytes != NULL;
@@ -104,12 +161,13 @@ static bool read_file(struct operand *operand, struct failure *failure) {
   return true;
 }
 
-bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal, bool *stdin_taken,
-                  struct failure *failure) {
-  *operand = (struct operand){.what = what, .text = text};
+bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal,
+                  struct operand_source *source, struct failure *failure) {
+  *operand = (struct operand){.what = what, .text = text, .most = source->most};
   if (strcmp(text, "-") == 0) {
-    if (*stdin_taken) return failure_set(failure, STATUS_USAGE, "%s: '-' a second time; stdin is read once", what);
-    *stdin_taken = true;
+    if (source->stdin_taken)
+      return failure_set(failure, STATUS_USAGE, "%s: '-' a second time; stdin is read once", what);
+    source->stdin_taken = true;
   } else if (literal_is(text)) {
     if (!literal_read(what, text, literal, &operand->tensor, &operand->memory, failure)) return false;
     operand->data = operand->memory;
@@ -130,17 +188,25 @@ bool operand_convert(struct operand *operand, closs_dtype dtype, struct failure 
   /* Elements lie without gaps in C or Fortran order, so that strides stay as they are. */
   size_t count = (size_t)closs_tensor_elements(&operand->tensor);
   if (operand->tensor.dtype == dtype) return true;
-  void *data = malloc(count * closs_dtype_size(dtype) + 1);
-  if (data == NULL) return out_of_memory(operand, failure);
+  const size_t size = count * closs_dtype_size(dtype);
+  struct operand converted = *operand;
+  converted.memory = converted.map = NULL;
+  if (operand->most > 0 && size > operand->most) {
+    if (!map_spool(&converted, spool_open(), size, failure)) return false;
+  } else {
+    converted.memory = malloc(size + 1);
+    if (converted.memory == NULL) return out_of_memory(operand, failure);
+  }
+  void *data = converted.map != NULL ? converted.map : converted.memory;
+  converted.data = data;
+  converted.tensor.dtype = dtype;
   if (closs_convert(dtype, data, operand->tensor.dtype, operand->data, count, &error) != CLOSS_OK) {
-    free(data);
+    operand_release(&converted);
     return failure_set(failure, STATUS_USAGE, "%s: '%.200s' is %s; --dtype %s would lose its imaginary part",
                        operand->what, operand->text, closs_dtype_name(operand->tensor.dtype), closs_dtype_name(dtype));
   }
-  free(operand->memory);
-  unmap(operand);
-  operand->data = operand->memory = data;
-  operand->tensor.dtype = dtype;
+  operand_release(operand);
+  *operand = converted;
   return true;
 }
 

@@ -15,15 +15,22 @@ struct operand {
   void *map;        /* a mapped file, or NULL */
   size_t map_size;
   int descriptor; /* of the mapped file */
+  uint64_t most;  /* as operand_source's */
+};
+
+/* What the operands of a call share. Starts as zeros. */
+struct operand_source {
+  bool stdin_taken; /* "-" may stand once */
+  uint64_t most;    /* bytes of a stream, or of converted elements, to keep in memory: more go to a temporary file;
+                       0: all are kept */
 };
 
 /*
  * Reads an array. Files are mapped; elements in the host's byte order stay where they are.
  * @param literal  the type of a list's or number's elements: f32 or f64
- * @param stdin_taken  kept over all operands of a call: "-" may stand once
  */
-bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal, bool *stdin_taken,
-                  struct failure *failure);
+bool operand_read(struct operand *operand, const char *what, const char *text, closs_dtype literal,
+                  struct operand_source *source, struct failure *failure);
 
 /*
  * Whether a mapped file still has the bytes that it had: one that was cut short would end the program when it is read.

@@ -45,7 +45,7 @@ static const struct option options[] = {
     {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
     {"sizes", 0, COMMAND_BENCH, false, false, "N,N,...",
-     "numbers of elements (default: 1K,64K,1M,64M, as far as they fit)"},
+     "numbers of elements (default: 1K,64K,1M,16M, as far as they fit)"},
     {"plot", 0, COMMAND_FIT | COMMAND_BENCH, false, false, "FILE.png",
      "draw the fit, or residuals and loss; of bench the shares, by gnuplot"},
     {"device", 0, RUN, false, false, "D",

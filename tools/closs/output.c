@@ -54,6 +54,8 @@ static bool identify(struct output *output, mode_t *mode, struct failure *failur
     errno = EISDIR;
     return cannot_write(output, failure);
   }
+  if (!there && errno != ENOENT)
+    return cannot_write(output, failure); /* a name too long, say: better now than at the end */
   output->in_place = there && !S_ISREG(status.st_mode);
   output->target = output->in_place ? strdup(output->path) : follow(output->path);
   if (output->target == NULL || (there && access(output->target, W_OK) != 0)) return cannot_write(output, failure);

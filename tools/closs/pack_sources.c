@@ -1,6 +1,5 @@
 #include "pack_sources.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +10,13 @@
 #include "json.h"
 #include "signals.h"
 
+enum { MOST_FILES = 60, PATH_BYTES = 4400 };
+
 struct writing {
   const char *folder;
-  char temporary[4096]; /* beside it; empty: not made */
+  char temporary[4096];    /* beside it; "" before it is made */
+  char *paths[MOST_FILES]; /* of the files in it */
+  size_t path_count;
   FILE *manifest;
   struct json json;
   struct failure *failure;
@@ -47,28 +50,30 @@ static void tell(struct writing *w, const closs_offline_source *source) {
   json_close(&w->json, '}');
 }
 
+/* Opens a new file in the folder, which a signal removes. */
+static FILE *open_file(struct writing *w, const char *name, const char *suffix) {
+  char *path = w->path_count < MOST_FILES ? malloc(PATH_BYTES) : NULL;
+  if (path == NULL) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  snprintf(path, PATH_BYTES, "%s/%s%s", w->temporary, name, suffix);
+  w->paths[w->path_count++] = path;
+  signals_watch(path);
+  return fopen(path, "wb");
+}
+
 static void write_source(void *user, const closs_offline_source *source) {
   struct writing *w = user;
-  char path[4400];
   if (w->failure->status != 0) return;
-  snprintf(path, sizeof path, "%s/%s.cl", w->temporary, source->name);
-  FILE *file = fopen(path, "wb");
+  FILE *file = open_file(w, source->name, ".cl");
   bool good = file != NULL && fwrite(source->text, 1, source->text_size, file) == source->text_size;
   if (file != NULL && fclose(file) != 0) good = false;
   if (!good) cannot_write(w);
   tell(w, source);
 }
 
-static void remove_folder(const char *path) {
-  DIR *list = opendir(path);
-  for (const struct dirent *at; list != NULL && (at = readdir(list)) != NULL;)
-    unlinkat(dirfd(list), at->d_name, 0); /* "." and ".." stay */
-  if (list != NULL) closedir(list);
-  rmdir(path);
-}
-
 static bool begin(struct writing *w) {
-  char path[4400];
   size_t length = strlen(w->folder);
   while (length > 1 && w->folder[length - 1] == '/')
     length--;
@@ -79,41 +84,54 @@ static bool begin(struct writing *w) {
   snprintf(w->temporary, sizeof w->temporary, "%.*s.closs-XXXXXX", (int)length, w->folder);
   mode_t mask = umask(0);
   umask(mask);
-  if (mkdtemp(w->temporary) == NULL) {
+  if (!signals_make_folder(w->temporary)) {
     cannot_write(w);
-    w->temporary[0] = 0; /* there is none to remove */
+    w->temporary[0] = 0;
     return false;
   }
   if (chmod(w->temporary, 0777 & ~mask) != 0) return cannot_write(w);
-  snprintf(path, sizeof path, "%s/manifest.json", w->temporary);
-  w->manifest = fopen(path, "wb");
+  w->manifest = open_file(w, "manifest.json", "");
   return w->manifest != NULL || cannot_write(w);
+}
+
+/* Removes what is there where that is not wanted, or forgets it. */
+static void end(struct writing *w, bool keep) {
+  while (w->path_count > 0) {
+    char *path = w->paths[--w->path_count];
+    if (!keep) unlink(path);
+    signals_forget(path);
+    free(path);
+  }
+  if (!keep && w->temporary[0] != 0) rmdir(w->temporary);
+  signals_forget(w->temporary);
+}
+
+static void write_all(struct writing *w, const struct open_device *device, const closs_bundle_options *options) {
+  closs_error error;
+  w->json = json_begin(w->manifest);
+  json_open(&w->json, NULL, '{');
+  json_string(&w->json, "closs", closs_version());
+  json_string(&w->json, "platform", device->platform);
+  json_string(&w->json, "device", device->name);
+  json_string(&w->json, "language", "OpenCL C 1.2");
+  json_open(&w->json, "sources", '[');
+  if (closs_bundle_sources(device->context, options, write_source, w, &error) != CLOSS_OK)
+    failure_set_closs(w->failure, &error);
+  json_close(&w->json, ']');
+  json_close(&w->json, '}');
+  fputc('\n', w->manifest);
+  bool full = ferror(w->manifest) != 0;
+  if (fclose(w->manifest) != 0 || full) cannot_write(w);
 }
 
 bool pack_sources(const struct open_device *device, const closs_bundle_options *options, const char *folder,
                   struct failure *failure) {
   struct writing w = {.folder = folder, .failure = failure};
-  closs_error error;
-  signals_finish(); /* what follows is soon done */
-  if (!begin(&w)) {
-    if (w.temporary[0] != 0) remove_folder(w.temporary);
-    return false;
+  if (begin(&w)) write_all(&w, device, options);
+  if (failure->status == 0) {
+    signals_finish();
+    if (rename(w.temporary, folder) != 0) cannot_write(&w);
   }
-  w.json = json_begin(w.manifest);
-  json_open(&w.json, NULL, '{');
-  json_string(&w.json, "closs", closs_version());
-  json_string(&w.json, "platform", device->platform);
-  json_string(&w.json, "device", device->name);
-  json_string(&w.json, "language", "OpenCL C 1.2");
-  json_open(&w.json, "sources", '[');
-  if (closs_bundle_sources(device->context, options, write_source, &w, &error) != CLOSS_OK)
-    failure_set_closs(failure, &error);
-  json_close(&w.json, ']');
-  json_close(&w.json, '}');
-  fputc('\n', w.manifest);
-  bool full = ferror(w.manifest) != 0;
-  if (fclose(w.manifest) != 0 || full) cannot_write(&w);
-  if (failure->status == 0 && rename(w.temporary, folder) != 0) cannot_write(&w);
-  if (failure->status != 0) remove_folder(w.temporary);
+  end(&w, failure->status == 0);
   return failure->status == 0;
 }

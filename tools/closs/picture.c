@@ -65,10 +65,17 @@ bool picture_is(const void *bytes, size_t size) {
   return size >= 8 && png_sig_cmp(bytes, 0, 8) == 0;
 }
 
+/* A byte of a deflated stream gives 1032 at most: a small file gets no memory for a picture that it cannot hold. */
+static void check_size(struct codec *codec) {
+  const uint64_t most = (uint64_t)codec->left * 1032 / png_get_image_height(codec->png, codec->info);
+  if (png_get_rowbytes(codec->png, codec->info) > most) png_error(codec->png, "truncated");
+}
+
 /* Reads the file into pixels of 8 or 16 bits in the host's order. Leaves by longjmp() on failure. */
 static void decode(struct codec *codec, uint64_t shape[3], unsigned *depth) {
   png_set_read_fn(codec->png, codec, take_bytes);
   png_read_info(codec->png, codec->info);
+  check_size(codec);
   png_set_expand(codec->png); /* palettes, few bits, transparent colours as alpha */
   if (png_get_bit_depth(codec->png, codec->info) == 16) {
     const uint16_t one = 1;

@@ -9,7 +9,7 @@
 
 #include "failure.h"
 
-enum { MOST_FILES = 8 };
+enum { MOST_FILES = 64 };
 
 /* A handler has nothing but static memory to look at. */
 static _Atomic(char *) files[MOST_FILES];
@@ -24,9 +24,9 @@ static void say(const char *text) {
 static void on_signal(int number) {
   /* Another thread may be here already, or the files are being put in place, which is soon done. */
   if (atomic_flag_test_and_set(&ending) && number != SIGBUS) return;
-  for (int i = 0; i < MOST_FILES; i++) {
-    char *path = atomic_load(&files[i]);
-    if (path != NULL) unlink(path);
+  for (int i = MOST_FILES; i-- > 0;) {
+    const char *path = atomic_load(&files[i]);
+    if (path != NULL && unlink(path) != 0) rmdir(path);
   }
   if (number == SIGBUS) {
     say(say_json ? "{\"error\": \"an input file: shortened while it was read\", \"status\": 2}\n"
@@ -51,17 +51,32 @@ void signals_install(bool json) {
   signal(SIGPIPE, SIG_IGN);
 }
 
+bool signals_watch(char *path) {
+  for (int i = 0; i < MOST_FILES; i++) {
+    char *none = NULL;
+    if (atomic_compare_exchange_strong(&files[i], &none, path)) return true;
+  }
+  return false;
+}
+
 int signals_make_temporary(char *path) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   int descriptor = mkstemp(path);
-  for (int i = 0; descriptor >= 0 && i < MOST_FILES; i++) {
-    char *none = NULL;
-    if (atomic_compare_exchange_strong(&files[i], &none, path)) break;
-  }
+  if (descriptor >= 0) signals_watch(path);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return descriptor;
+}
+
+bool signals_make_folder(char *path) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const bool made = mkdtemp(path) != NULL;
+  if (made) signals_watch(path);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return made;
 }
 
 void signals_forget(const char *path) {

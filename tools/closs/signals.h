@@ -13,7 +13,14 @@ void signals_install(bool json);
 /* Makes a temporary file (as mkstemp() does) that a signal removes. Returns its descriptor, or -1 with errno. */
 int signals_make_temporary(char *path);
 
-/* The file is no longer there to remove. */
+/*
+ * The same for a folder (as mkdtemp() does), and for a file in it, which is named before it is made. A signal removes
+ * what was made last first.
+ */
+bool signals_make_folder(char *path);
+bool signals_watch(char *path);
+
+/* The file or folder is no longer there to remove. */
 void signals_forget(const char *path);
 
 /* The work is done and its files are about to be put in place: from here on no signal interrupts. */

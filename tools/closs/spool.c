@@ -1,0 +1,32 @@
+#include "spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int spool_open(void) {
+  const char *folder = getenv("TMPDIR");
+  char path[4096];
+  if (folder == NULL || folder[0] == 0) folder = "/tmp";
+  const int length = snprintf(path, sizeof path, "%s/closs-XXXXXX", folder);
+  if (length < 0 || (size_t)length >= sizeof path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  const int descriptor = mkstemp(path);
+  if (descriptor >= 0) {
+    unlink(path);
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+  return descriptor;
+}
+
+void *spool_map(int descriptor, size_t size) {
+  errno = posix_fallocate(descriptor, 0, (off_t)size);
+  if (errno != 0) return NULL;
+  void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  return map == MAP_FAILED ? NULL : map;
+}

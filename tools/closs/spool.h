@@ -1,0 +1,16 @@
+/* Temporary files without a name, for what is to take no memory. */
+#ifndef PROGRAM_SPOOL_H
+#define PROGRAM_SPOOL_H
+
+#include <stddef.h>
+
+/* Makes an empty one in $TMPDIR, else in /tmp. Returns its descriptor; -1 with errno. */
+int spool_open(void);
+
+/*
+ * Gives a file a length, on the disk too, and maps it: what is written there is in the file. A full disk is an error
+ * here, not a signal later. NULL with errno.
+ */
+void *spool_map(int descriptor, size_t size);
+
+#endif
