@@ -29,7 +29,11 @@ static closs_status fill(closs_chain *chain, const closs_places *places, enum cl
   cl_event *event = closs_chain_event(chain, false, &next);
   cl_int code = fill_memory(chain, places->memory[slot], pattern, size, element, count, event);
   if (code != CL_SUCCESS) {
-    return closs_fail_opencl(error, code, "filling %s", closs_slot_names[slot]);
+    const closs_memory_kind kind = places->memory[slot].kind;
+    const char *call = kind == CLOSS_MEMORY_BUFFER ? "clEnqueueFillBuffer"
+                       : kind == CLOSS_MEMORY_SVM  ? "clEnqueueSVMMemFill"
+                                                   : "clEnqueueMemFillINTEL";
+    return closs_fail_opencl(error, code, "%s of %s", call, closs_slot_names[slot]);
   }
   closs_chain_advance(chain, next);
   return CLOSS_OK;

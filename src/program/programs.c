@@ -215,7 +215,7 @@ static void take_bundled(closs_context *context, const closs_program_spec *spec,
     program->single = (row.flags & CLOSS_BUNDLE_SINGLE) != 0;
     program->origin = CLOSS_PROGRAM_BUNDLE;
   }
-  if (program->handle == NULL && context->log != NULL) {
+  if (program->handle == NULL && problem->status == CLOSS_OK && context->log != NULL) {
     char text[400];
     say_missing(context, spec, text, sizeof text);
     closs_log(context, CLOSS_LOG_WARNING, "%s", text);

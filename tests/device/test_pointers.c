@@ -396,8 +396,9 @@ static void test_failing_calls(void **state) {
       for (size_t slot = 0; slot < SLOTS; ++slot)
         *pointer_of(&pointers, slot) = make(&device, kinds[k], 16, NULL);
       refuse(&device, plan, &buffers, CLOSS_OPENCL_ERROR,
-             empty ? "filling loss: CL_OUT_OF_RESOURCES (-5)"
-                   : "clSetKernelArg of argument 0: CL_OUT_OF_RESOURCES (-5)");
+             !empty                         ? "clSetKernelArg of argument 0: CL_OUT_OF_RESOURCES (-5)"
+             : kinds[k] == CLOSS_MEMORY_SVM ? "clEnqueueSVMMemFill of loss: CL_OUT_OF_RESOURCES (-5)"
+                                            : "clEnqueueMemFillINTEL of loss: CL_OUT_OF_RESOURCES (-5)");
       for (size_t slot = 0; slot < SLOTS; ++slot)
         release(&device, pointer_of(&pointers, slot));
     }

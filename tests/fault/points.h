@@ -37,6 +37,7 @@ struct fault_path {
   bool harmless_memory;               /* so are some allocations */
   bool creation;                      /* the calls that make the context fail too */
   bool all_codes;                     /* each call fails with each error that it may return, not only with the first */
+  bool long_walk;                     /* too long for all of them with $CLOSS_TEST_FULL as well */
 };
 
 /*

@@ -357,9 +357,11 @@ static closs_status make_bundle(fault_scene *scene, closs_error *error) {
 /* Minutes: five general programs, each walk. */
 static void bundle_making(void **state) {
   if (!getenv("CLOSS_TEST_FULL")) skip();
-  fault_walk(
-      *state,
-      &(fault_path){.name = "bundle made", .work = make_bundle, .kept = true, .harmless = FAULT_CALL(GetDeviceInfo)});
+  fault_walk(*state, &(fault_path){.name = "bundle made",
+                                   .work = make_bundle,
+                                   .kept = true,
+                                   .long_walk = true,
+                                   .harmless = FAULT_CALL(GetDeviceInfo)});
 }
 
 /* ---- enqueues of a plan that is there ---- */
@@ -397,7 +399,7 @@ static void columns(fault_scene *scene) {
 
 static void enqueues(void **state) {
   const fault_path paths[] = {{.name = "enqueue none", .begin = none},
-                              {.name = "enqueue mean", .begin = mean, .all_codes = true},
+                              {.name = "enqueue mean", .begin = mean},
                               {.name = "enqueue weighted sum", .begin = total},
                               {.name = "enqueue gradients", .begin = gradients},
                               {.name = "enqueue weighted mean, columns", .begin = columns}};
@@ -405,7 +407,7 @@ static void enqueues(void **state) {
     fault_path path = paths[i];
     path.work = enqueue;
     path.end = end_sum;
-    path.kept = true;
+    path.kept = path.all_codes = true;
     fault_walk(*state, &path);
   }
 }
@@ -536,8 +538,10 @@ static closs_status stream(fault_scene *scene, closs_error *error) {
 }
 
 static void streams(void **state) {
-  fault_walk(*state,
-             &(fault_path){.name = "pieces", .work = stream, .begin = begin_pieces, .end = end_pieces, .kept = true});
+  fault_walk(
+      *state,
+      &(fault_path){
+          .name = "pieces", .work = stream, .begin = begin_pieces, .end = end_pieces, .kept = true, .all_codes = true});
 }
 
 /* ---- the host's arrays ---- */
@@ -560,9 +564,12 @@ static void host_arrays(void **state) {
                                    .end = end_sum,
                                    .kept = true,
                                    .all_codes = true});
-  fault_walk(
-      *state,
-      &(fault_path){.name = "compute, copies", .work = compute, .begin = begin_copied, .end = end_sum, .kept = true});
+  fault_walk(*state, &(fault_path){.name = "compute, copies",
+                                   .work = compute,
+                                   .begin = begin_copied,
+                                   .end = end_sum,
+                                   .kept = true,
+                                   .all_codes = true});
 }
 
 int main(void) {
