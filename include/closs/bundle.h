@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-/** A device image from a vendor's offline compiler. */
+/** A device image from a vendor's offline compiler; or a SPIR-V module, for platforms with cl_khr_il_program. */
 typedef struct closs_image {
   const void *bytes;
   size_t size;
