@@ -30,6 +30,7 @@ extern "C" {
 /** The OpenCL 1.2 functions that closs calls: X(name without "cl"). */
 #define CLOSS_OPENCL_FUNCTIONS(X)                                                                                      \
   X(GetPlatformInfo)                                                                                                   \
+  X(GetExtensionFunctionAddressForPlatform)                                                                            \
   X(GetDeviceInfo)                                                                                                     \
   X(RetainContext)                                                                                                     \
   X(ReleaseContext)                                                                                                    \
