@@ -34,7 +34,7 @@ static uint64_t moved_tiles(const closs_step *step, uint64_t parts) {
 /*
  * To move a tile of `lanes`: run by run, each to the end of the innermost dimension at most, or as vectors. Where the
  * work-items stand at different places of that dimension, some may do the one and some the other, and every run is as
- * long as the longest.
+ * long as the longest. One dimension alone has its end in a row alone.
  */
 static uint64_t move_turns(const closs_space *terms, uint64_t lanes, bool apart) {
   const uint64_t inner = terms->size[0], runs = lanes == 1 ? 1 : (lanes - 2) / inner + 2;
@@ -53,7 +53,7 @@ static uint64_t strided_row_turns(const closs_layout *layout, const closs_step *
   /* On to the next row: its slots' offsets, dimension by dimension where it begins another innermost one. */
   const uint64_t ends = (LANES - 1) / terms->size[0] + 2;
   const uint64_t advance = 1 + ends * (2 + terms->rank) + (2 + terms->rank) * (CLOSS_SLOT_COUNT + 2);
-  const bool apart = step->by_groups || step->items > 1;
+  const bool apart = terms->rank > 1 && (step->by_groups || step->items > 1);
   return 1 + choose + compute + moved * move_turns(terms, lanes, apart) + advance;
 }
 
