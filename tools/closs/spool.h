@@ -1,4 +1,4 @@
-/* Temporary files without a name, for what is to take no memory. */
+/* Temporary files without a name, for what is to take no memory, or to reach another process. */
 #ifndef PROGRAM_SPOOL_H
 #define PROGRAM_SPOOL_H
 
@@ -12,5 +12,8 @@ int spool_open(void);
  * here, not a signal later. NULL with errno.
  */
 void *spool_map(int descriptor, size_t size);
+
+/* All that is in one, from malloc(), and one zero behind it. NULL with errno. */
+char *spool_read(int descriptor, size_t *size);
 
 #endif

@@ -76,7 +76,7 @@ complete -c closs -n '__fish_seen_subcommand_from check' -l verbose -s v -d 'the
 complete -c closs -n '__fish_seen_subcommand_from check' -l help -d 'this text'
 complete -c closs -n '__fish_seen_subcommand_from bench' -f
 complete -c closs -n '__fish_seen_subcommand_from bench' -a 'l1 mse smooth_l1 huber'
-complete -c closs -n '__fish_seen_subcommand_from bench' -l sizes -x -d 'numbers of elements (default: 1K,64K,1M,16M, as far as they fit)'
+complete -c closs -n '__fish_seen_subcommand_from bench' -l sizes -x -d 'numbers of elements (default: 1K,64K,1M,64M, as far as they fit)'
 complete -c closs -n '__fish_seen_subcommand_from bench' -l plot -r -F -d 'draw the fit, or residuals and loss; of bench the shares, by gnuplot'
 complete -c closs -n '__fish_seen_subcommand_from bench' -l device -x -d 'an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)'
 complete -c closs -n '__fish_seen_subcommand_from bench' -l json -d 'one object on one line in place of text'
@@ -89,6 +89,7 @@ complete -c closs -n '__fish_seen_subcommand_from pack' -l dtypes -x -a 'f16 bf1
 complete -c closs -n '__fish_seen_subcommand_from pack' -l c-array -x -d 'write the bundle as an array in C'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l source -r -F -d 'write sources for a vendor'\''s offline compiler instead'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l binary -r -F -d 'an image that it made of them (repeatable)'
+complete -c closs -n '__fish_seen_subcommand_from pack' -l spirv -d 'pack SPIR-V modules, which clang and llvm-spirv make'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l device -x -d 'an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l json -d 'one object on one line in place of text'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l verbose -s v -d 'the library'\''s log on stderr'
