@@ -30,7 +30,6 @@ extern "C" {
 /** The OpenCL 1.2 functions that closs calls: X(name without "cl"). */
 #define CLOSS_OPENCL_FUNCTIONS(X)                                                                                      \
   X(GetPlatformInfo)                                                                                                   \
-  X(GetExtensionFunctionAddressForPlatform)                                                                            \
   X(GetDeviceInfo)                                                                                                     \
   X(RetainContext)                                                                                                     \
   X(ReleaseContext)                                                                                                    \
@@ -62,10 +61,11 @@ extern "C" {
   X(Finish)
 
 /**
- * Functions that closs calls only where arrays lie in memory by address (memory.h), as X(name, type); any may be NULL.
+ * Functions that closs calls only for SPIR-V (bundle.h) and where arrays lie in memory by address (memory.h), as
+ * X(name, type); any may be NULL.
  * Those of OpenCL 2.0 are NULL in the loader's table, and a context that is made without a table of its own looks for
- * them by name; Intel's are asked for through GetExtensionFunctionAddressForPlatform, where the device has the extension
- * and the table leaves them NULL.
+ * them by name; Intel's are asked for through GetExtensionFunctionAddressForPlatform, where the device has the
+ * extension and the table leaves them NULL.
  */
 #define CLOSS_OPENCL_OPTIONAL_FUNCTIONS(X)                                                                             \
   X(GetExtensionFunctionAddressForPlatform, closs_cl_find_function)                                                    \

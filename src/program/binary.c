@@ -16,13 +16,15 @@ static bool is_spirv(const unsigned char *binary, size_t size) {
 static cl_program create_from_spirv(const closs_context *context, const unsigned char *binary, size_t size,
                                     cl_int *code) {
   typedef cl_program(CL_API_CALL * create_function)(cl_context, const void *, size_t, cl_int *);
+  const closs_cl_find_function find = context->cl.GetExtensionFunctionAddressForPlatform;
   cl_platform_id platform = NULL;
   create_function create = NULL;
   *code = context->cl.GetDeviceInfo(context->device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL);
   if (*code != CL_SUCCESS) {
     return NULL;
   }
-  *(void **)&create = context->cl.GetExtensionFunctionAddressForPlatform(platform, "clCreateProgramWithILKHR");
+  void *found = find != NULL ? find(platform, "clCreateProgramWithILKHR") : NULL;
+  memcpy(&create, &found, sizeof found);
   if (create == NULL) {
     *code = CL_INVALID_OPERATION;
     return NULL;

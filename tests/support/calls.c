@@ -127,11 +127,6 @@ static void *CL_API_CALL counted_EnqueueMapBuffer(cl_command_queue a, cl_mem b, 
   return mapped;
 }
 
-static void *CL_API_CALL counted_GetExtensionFunctionAddressForPlatform(cl_platform_id a, const char *b) {
-  return fails(TEST_CALL_GetExtensionFunctionAddressForPlatform) ? NULL
-                                                                 : clGetExtensionFunctionAddressForPlatform(a, b);
-}
-
 /* Counted as made even where it fails: more than try it nobody can. */
 static cl_int CL_API_CALL counted_EnqueueUnmapMemObject(cl_command_queue a, cl_mem b, void *c, cl_uint d,
                                                         const cl_event *e, cl_event *event) {
