@@ -175,6 +175,10 @@ static void spirv(void **state) {
     make_compilers("exit 0", "exit 0");
     assert_error("CLOSS_CLANG=./clang CLOSS_LLVM_SPIRV=./llvm-spirv " PACK, 2, " takes no SPIR-V: ");
     assert_files("clang llvm-spirv t");
+    /* One that says so, and then takes none: the driver's refusal. */
+    make_compilers("exit 0", "printf \"\\003\\002#\\007\"");
+    assert_error(SPIRV PACK, 1, "--spirv: image: 4 bytes that the driver of ");
+    assert_files("args clang llvm-spirv t");
   }
   if (refused || missing) skip();
   assert_int_equal(status, 0);

@@ -151,8 +151,11 @@ static bool write_bundle(struct pack_call *call, struct failure *failure) {
     call->options.images = call->images;
     if (!made) return false;
   }
-  if (closs_bundle_make(call->device.context, &call->options, &call->bundle, &size, &error) != CLOSS_OK)
+  if (closs_bundle_make(call->device.context, &call->options, &call->bundle, &size, &error) != CLOSS_OK) {
+    /* Images that the user did not give are not the user's fault. */
+    if (call->spirv) return failure_set(failure, STATUS_FAILED, "--spirv: %s", error.text);
     return failure_set_closs(failure, &error);
+  }
   output->parts[0] = call->bundle;
   output->sizes[0] = size;
   if (call->c_array != NULL && !make_text(call, output, size, failure)) return false;
