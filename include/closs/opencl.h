@@ -27,7 +27,8 @@ extern "C" {
 /** @addtogroup contexts
  * @{ */
 
-/** The OpenCL 1.2 functions that closs calls: X(name without "cl"). */
+/** The OpenCL 1.2 functions that closs calls: X(name without "cl"). Closed: another one goes behind the optional ones.
+ */
 #define CLOSS_OPENCL_FUNCTIONS(X)                                                                                      \
   X(GetPlatformInfo)                                                                                                   \
   X(GetDeviceInfo)                                                                                                     \
