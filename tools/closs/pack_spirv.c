@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,18 +126,13 @@ static int run_tool(const struct tool *tool, const char *source, int input, stru
   return -1;
 }
 
-/* A file with the text. */
+/* A file with the text, or -1. */
 static int put_text(const closs_offline_source *source, struct failure *failure) {
   const int file = spool_open();
-  void *map = file < 0 ? NULL : spool_map(file, source->text_size);
-  if (map == NULL) {
-    no_file(source->name, failure);
-    if (file >= 0) close(file);
-    return -1;
-  }
-  memcpy(map, source->text, source->text_size);
-  munmap(map, source->text_size);
-  return file;
+  if (file >= 0 && spool_write(file, source->text, source->text_size)) return file;
+  no_file(source->name, failure);
+  if (file >= 0) close(file);
+  return -1;
 }
 
 bool pack_spirv_module(const closs_offline_source *source, closs_image *image, struct failure *failure) {
