@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-sys.dont_write_bytecode = True
+sys.dont_write_bytecode = True  # beside the table, which is a module
 from mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
