@@ -10,6 +10,7 @@ to be found.
 """
 import argparse
 import concurrent.futures
+import fcntl
 import json
 import os
 import pathlib
@@ -113,6 +114,8 @@ def run(chosen, jobs):
     tests = sorted({name for m in chosen for name in m.tests})
     copies = queue.SimpleQueue()
     SCRATCH.mkdir(parents=True, exist_ok=True)
+    lock = open(SCRATCH / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the copies are one run's at a time
     for number in range(jobs):
         copy = Copy(number)
         copy.update(tracked)

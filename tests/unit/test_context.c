@@ -4,6 +4,7 @@
 
 #include "closs/plan.h"
 #include "device/context.h"
+#include "device/opencl.h"
 #include "support/harness.h"
 
 /* The device, and what became of it. */
@@ -149,6 +150,7 @@ static int set_up(void **state) {
   fake.type = CL_DEVICE_TYPE_GPU;
   fake.available = CL_TRUE;
   table = *closs_opencl_loader();
+  closs_opencl_find_newer(&table);
   table.GetPlatformInfo = get_platform_info;
   table.GetDeviceInfo = get_device_info;
   table.GetContextInfo = get_context_info;
