@@ -65,8 +65,8 @@ MUTATIONS = [
     mutation("refused_binary_leaks", "src/program/binary.c", "    context->cl.ReleaseProgram(program);\n", "", "kept"),
     mutation("kept_again", "src/program/programs.c", "program->origin == CLOSS_PROGRAM_COMPILED;\n  if (status",
              "true;\n  if (status", "kept"),
-    mutation("failed_entry_stays", "src/program/programs.c", "    take_out(programs, fresh);\n    closs_release",
-             "    if (fresh == NULL) closs_release", "threads", "fault_paths"),
+    mutation("not_waited_for", "src/program/programs.c", "      pthread_cond_wait(&programs->changed, &programs->mutex);\n",
+             "      return NULL;\n", "threads"),
     # ---- enqueue ----
     mutation("wait_list_forgotten", "src/enqueue/chain.c", "return chain->wait_count;", "return *wait = NULL, 0;",
              "enqueue"),
