@@ -157,6 +157,7 @@ static void order(void **state) {
   for (closs_schedule schedule = CLOSS_SCHEDULE_LANES; schedule <= CLOSS_SCHEDULE_GROUPS; ++schedule)
     for (uint64_t columns = 1; columns <= 20; columns += 19) /* 20 are a block */
       for (int broadcast = 0; broadcast < 2; ++broadcast) {
+        if (broadcast && schedule == CLOSS_SCHEDULE_GROUPS) continue; /* sums by columns are of schedule lanes */
         test_work work = test_work_order(terms / columns, columns, broadcast, schedule);
         test_results results;
         char text[80];
@@ -169,7 +170,7 @@ static void order(void **state) {
         test_results_free(&results);
         test_work_free(&work);
       }
-  assert_true(noise > 6); /* of 12: else this test sees nothing */
+  assert_true(noise > 4); /* of 8: else this test sees nothing */
 }
 
 /* What does not go together is refused, with the numbers. */
