@@ -11,6 +11,7 @@ foreign_root() {
   shift 2
   [ "$(cat "$root/made" 2>/dev/null)" != "$*" ] || return 0
   echo "unpacking Debian for $architecture in $root"
+  ! grep -qF " $root/" /proc/self/mounts || fail "$root: something is mounted there still; see /proc/mounts"
   rm -rf "$root" "$apt"
   mkdir -p "$root" "$apt"/{lists,archives/partial,state}
   touch "$apt/state/status"

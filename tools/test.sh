@@ -134,8 +134,12 @@ fi
 # test's output in full.
 for log in "${logs[@]}" testlog; do
   awk -v on="${log/testlog/}" '
-    /^test: / { print (on ? on " " : "") $NF ":" }
-    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|computed on the device|have the same bits|failed in turn/' \
+    /^test: / { name = (on ? on " " : "") $NF ":"; next }
+    /^\[==========\].* run\.|^\[  (PASSED|FAILED)  \]|cases within 1 unit|cover all pairs|computed on the device|have the same bits|failed in turn/ {
+      if (name != "") print name
+      name = ""
+      print
+    }' \
     "$folder/meson-logs/$log"*.txt || status=1
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -29,7 +29,7 @@ extern "C" {
 /** @addtogroup kept
  * @{ */
 
-/** A device image from a vendor's offline compiler. */
+/** A device image from a vendor's offline compiler; or a SPIR-V module, for platforms with cl_khr_il_program. */
 typedef struct closs_image {
   const void *bytes; /**< as the compiler wrote it */
   size_t size;       /**< its bytes */

@@ -49,7 +49,7 @@ typedef void (*closs_log_function)(void *user, closs_log_level level, const char
 /** Options of closs_context_create(). Start from #CLOSS_CONTEXT_OPTIONS_INIT. */
 typedef struct closs_context_options {
   size_t size;                /**< sizeof(closs_context_options) */
-  const closs_opencl *opencl; /**< OpenCL's functions, kept by reference; NULL: the ICD loader's */
+  const closs_opencl *opencl; /**< OpenCL's functions, copied; NULL: the ICD loader's */
   closs_allocator allocator;  /**< copied; functions NULL: malloc and free */
   closs_log_function log;     /**< NULL: no log */
   void *log_user;             /**< the first argument of log */
@@ -64,10 +64,11 @@ typedef struct closs_context_options {
   const void *bundle;   /**< a bundle (bundle.h) in memory that stays while the context lives; NULL: none */
   size_t bundle_size;   /**< its bytes; a damaged bundle, or anything else, is an error */
   /**
-   * closs_context_create() computes with each program of the bundle that is this device's, or, without a bundle, l1 of
-   * f32, on up to 2^16 elements, and fails with CLOSS_SELF_TEST_FAILED where a bit of a result differs from
-   * closs_reference()'s. The operands are such that devices of every class must get the same bits. Blocks, and without
-   * a bundle compiles where no cache has the program.
+   * closs_context_create() computes with each program of the bundle that is this device's, or, where there is none, l1
+   * of f32, on up to 2^17 elements, and fails with CLOSS_SELF_TEST_FAILED where a bit of a result differs from
+   * closs_reference()'s. The operands are such that devices of every class must get the same bits (complex and 16-bit
+   * types: of class exact or normal, others are not compared). Blocks, and without such a bundle compiles where no
+   * cache has the program.
    */
   bool self_test;
 } closs_context_options;

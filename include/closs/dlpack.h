@@ -50,8 +50,8 @@ typedef struct closs_dlpack_array {
  * dimension longer than 1 by closs_plan_create()
  * @param[out] array  zeroed on failure
  * @return CLOSS_INVALID_ARGUMENT: more than #CLOSS_MAX_RANK dimensions, a negative length, data or byte_offset that are
- * not aligned to the element (complex: its component), read-only; CLOSS_UNSUPPORTED: a type that closs has not, or
- * memory of another device
+ * not aligned to the element (complex: data of the host to its component), read-only; CLOSS_UNSUPPORTED: a type that
+ * closs has not, or memory of another device
  */
 CLOSS_API closs_status closs_dlpack_view(const struct DLManagedTensor *managed, bool written, closs_dlpack_array *array,
                                          closs_error *error);

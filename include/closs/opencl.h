@@ -27,7 +27,8 @@ extern "C" {
 /** @addtogroup contexts
  * @{ */
 
-/** The OpenCL 1.2 functions that closs calls: X(name without "cl"). */
+/** The OpenCL 1.2 functions that closs calls: X(name without "cl"). Closed: another one goes behind the optional ones.
+ */
 #define CLOSS_OPENCL_FUNCTIONS(X)                                                                                      \
   X(GetPlatformInfo)                                                                                                   \
   X(GetDeviceInfo)                                                                                                     \
@@ -61,10 +62,11 @@ extern "C" {
   X(Finish)
 
 /**
- * Functions that closs calls only where arrays lie in memory by address (memory.h), as X(name, type); any may be NULL.
+ * Functions that closs calls only for SPIR-V (bundle.h) and where arrays lie in memory by address (memory.h), as
+ * X(name, type); any may be NULL.
  * Those of OpenCL 2.0 are NULL in the loader's table, and a context that is made without a table of its own looks for
- * them by name; Intel's are asked for through GetExtensionFunctionAddressForPlatform, where the device has the extension
- * and the table leaves them NULL.
+ * them by name; Intel's are asked for through GetExtensionFunctionAddressForPlatform, where the device has the
+ * extension and the table leaves them NULL.
  */
 #define CLOSS_OPENCL_OPTIONAL_FUNCTIONS(X)                                                                             \
   X(GetExtensionFunctionAddressForPlatform, closs_cl_find_function)                                                    \

@@ -356,12 +356,12 @@ static closs_status try_images(pack *p, closs_device_class *device_class, closs_
     context->caps.compiler = false;
     status = visit_plans(p, context, PREPARE_BUNDLED, error);
   }
-  if (status == CLOSS_OK) {
-    status = closs_self_test(context, CLOSS_SCHEDULE_LANES, error);
-  }
-  /* Without the probe's kernels in an image the class stays unknown. */
+  /* First, since the self-test asks for the class. Without the probe's kernels in an image it stays unknown. */
   if (status == CLOSS_OK && closs_context_probe(context, device_class, NULL) != CLOSS_OK) {
     *device_class = CLOSS_CLASS_UNKNOWN;
+  }
+  if (status == CLOSS_OK) {
+    status = closs_self_test(context, error);
   }
   closs_context_destroy(context);
   closs_release(&p->context->allocator, bundle);

@@ -114,7 +114,7 @@ closs_status closs_context_create(cl_context opencl_context, cl_device_id device
   if (!status && options.cache_directory)
     status = closs_disk_open(made, options.cache_directory,
                              options.cache_limit ? options.cache_limit : CLOSS_CACHE_LIMIT, &made->disk, error);
-  if (!status && options.self_test) status = closs_self_test(made, CLOSS_SCHEDULE_AUTO, error);
+  if (!status && options.self_test) status = closs_self_test(made, error);
   if (status)
     closs_context_destroy(made);
   else

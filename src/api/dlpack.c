@@ -54,7 +54,7 @@ static closs_status find_layout(const closs_dl_tensor *given, closs_tensor *tens
 
 static closs_status find_place(const closs_dl_tensor *given, closs_dlpack_array *array, closs_error *error) {
   const uint64_t size = closs_dtype_size(array->tensor.dtype);
-  const uint64_t alignment = array->tensor.dtype >= CLOSS_C64 ? size / 2 : size;
+  const uint64_t alignment = closs_dtype_size(closs_dtype_real(array->tensor.dtype));
   const bool empty = closs_tensor_elements(&array->tensor) == 0;
   if (given->data == NULL && !empty) {
     return closs_fail(error, CLOSS_INVALID_ARGUMENT, "data: NULL, expected %" PRIu64 " elements",

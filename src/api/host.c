@@ -4,6 +4,7 @@
 
 #include "base/allocate.h"
 #include "base/error.h"
+#include "base/magnitude.h"
 #include "check/request.h"
 #include "plan/plan.h"
 
@@ -58,7 +59,7 @@ static closs_status find_views(work *w, const closs_request *request, const clos
       return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: its strides reach over %llu elements, more than memory has",
                         closs_slot_names[slot], (unsigned long long)reach);
     }
-    v->offset = (uint64_t)-request->lowest[slot];
+    v->offset = closs_magnitude(request->lowest[slot]);
     v->host = array - v->offset * size;
     v->bytes = (size_t)(reach * size);
   }

@@ -12,7 +12,8 @@ typedef enum closs_typical {
   CLOSS_TYPICALS
 } closs_typical;
 
-/* Whether a bundle has the variant for the loss at all, and the variant such a plan; of devices with fp64. */
+/* Whether a bundle has the variant for the loss at all, and the variant such a plan. Whether the device has fp64 is for
+ * the caller. */
 bool closs_typical_exists(const closs_loss_info *loss, const closs_variant_info *variant, closs_typical which);
 
 /* Options of `terms` terms, a multiple of 64. */

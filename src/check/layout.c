@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/magnitude.h"
 #include "check/steps.h"
 
 const char *closs_shape_text(uint32_t rank, const uint64_t *shape, char text[CLOSS_LIST_TEXT]) {
@@ -77,10 +78,6 @@ closs_status closs_check_layout(closs_request *request, enum closs_slot slot, co
   return CLOSS_OK;
 }
 
-static uint64_t magnitude(int64_t stride) {
-  return stride < 0 ? 0 - (uint64_t)stride : (uint64_t)stride;
-}
-
 closs_status closs_check_no_overlap(const closs_request *request, enum closs_slot slot, closs_error *error) {
   const closs_tensor *tensor = &request->tensors[slot];
   uint32_t order[CLOSS_MAX_RANK], count = 0;
@@ -88,13 +85,13 @@ closs_status closs_check_no_overlap(const closs_request *request, enum closs_slo
   for (uint32_t i = 0; i < tensor->rank; i++) { /* insertion by growing stride; length 1 takes no step */
     if (tensor->shape[i] == 1) continue;
     uint32_t at = count++;
-    for (; at && magnitude(tensor->strides[order[at - 1]]) > magnitude(tensor->strides[i]); at--)
+    for (; at && closs_magnitude(tensor->strides[order[at - 1]]) > closs_magnitude(tensor->strides[i]); at--)
       order[at] = order[at - 1];
     order[at] = i;
   }
   uint64_t covered = 1; /* elements that the smaller dimensions span */
   for (uint32_t i = 0; i < count; i++) {
-    uint64_t stride = magnitude(tensor->strides[order[i]]);
+    uint64_t stride = closs_magnitude(tensor->strides[order[i]]);
     if (stride < covered) {
       char strides[CLOSS_LIST_TEXT];
       return closs_fail(error, CLOSS_INVALID_ARGUMENT,

@@ -10,11 +10,9 @@ static const closs_opencl loader = {sizeof(closs_opencl),
 #define LOADER_FUNCTION(name) cl##name,
                                     CLOSS_OPENCL_FUNCTIONS(LOADER_FUNCTION)
 #undef LOADER_FUNCTION
-                                        clGetExtensionFunctionAddressForPlatform,
-                                    NULL, /* a later OpenCL's: closs_opencl_find_newer() */
-                                    NULL,
-                                    NULL, /* Intel's are the device's: device/query.c */
-                                    NULL};
+                                        /* Of the others see closs_opencl_find_newer() and device/query.c. */
+                                        .GetExtensionFunctionAddressForPlatform =
+                                        clGetExtensionFunctionAddressForPlatform};
 
 const closs_opencl *closs_opencl_loader(void) {
   return &loader;

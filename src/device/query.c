@@ -111,12 +111,11 @@ static void ask_pointers(closs_context *context, cl_platform_id platform, const 
       cl->GetDeviceInfo(context->device, DEVICE_SVM_CAPABILITIES, sizeof svm, &svm, NULL) == CL_SUCCESS)
     context->caps.svm = svm != 0;
   if (!has_word(extensions, "cl_intel_unified_shared_memory")) return;
-  if (cl->GetExtensionFunctionAddressForPlatform && !cl->SetKernelArgMemPointerINTEL) {
-    void *set = cl->GetExtensionFunctionAddressForPlatform(platform, "clSetKernelArgMemPointerINTEL");
-    void *fill = cl->GetExtensionFunctionAddressForPlatform(platform, "clEnqueueMemFillINTEL");
-    memcpy(&cl->SetKernelArgMemPointerINTEL, &set, sizeof set);
-    memcpy(&cl->EnqueueMemFillINTEL, &fill, sizeof fill);
-  }
+  const closs_cl_find_function find = cl->GetExtensionFunctionAddressForPlatform;
+  void *set = find && !cl->SetKernelArgMemPointerINTEL ? find(platform, "clSetKernelArgMemPointerINTEL") : NULL;
+  void *fill = find && !cl->EnqueueMemFillINTEL ? find(platform, "clEnqueueMemFillINTEL") : NULL;
+  if (set) memcpy(&cl->SetKernelArgMemPointerINTEL, &set, sizeof set);
+  if (fill) memcpy(&cl->EnqueueMemFillINTEL, &fill, sizeof fill);
   context->caps.usm = cl->SetKernelArgMemPointerINTEL && cl->EnqueueMemFillINTEL;
 }
 

@@ -21,13 +21,16 @@ static cl_int fill_memory(closs_chain *chain, closs_memory memory, const void *p
 
 static closs_status fill(closs_chain *chain, const closs_places *places, enum closs_slot slot, closs_dtype dtype,
                          uint64_t element, uint64_t count, double value, closs_error *error) {
+  /* Of complex numbers, whose fills are 0, each part for itself: memory by address is aligned to a part alone. */
+  const closs_dtype real = closs_dtype_real(dtype);
+  const size_t size = closs_dtype_size(real);
+  const uint64_t parts = closs_dtype_size(dtype) / size;
   unsigned char pattern[16];
   const double pair[2] = {value, 0};
-  closs_put_f64(dtype, pattern, pair);
-  size_t size = closs_dtype_size(dtype);
+  closs_put_f64(real, pattern, pair);
   cl_event next;
   cl_event *event = closs_chain_event(chain, false, &next);
-  cl_int code = fill_memory(chain, places->memory[slot], pattern, size, element, count, event);
+  cl_int code = fill_memory(chain, places->memory[slot], pattern, size, element * parts, count * parts, event);
   if (code != CL_SUCCESS) {
     const closs_memory_kind kind = places->memory[slot].kind;
     const char *call = kind == CLOSS_MEMORY_BUFFER ? "clEnqueueFillBuffer"

@@ -12,13 +12,15 @@ typedef struct binder {
   closs_kernel *kernel;
   cl_uint index;
   cl_int code;
-  cl_uint failed; /* the argument at fault */
+  cl_uint failed;   /* the argument at fault */
+  const char *call; /* that failed to set it */
 } binder;
 
 static void set(binder *b, cl_uint index, size_t size, const void *value) {
   b->code = b->plan->context->cl.SetKernelArg(b->kernel->handle, index, size, value);
   if (b->code != CL_SUCCESS) {
     b->failed = index;
+    b->call = "clSetKernelArg";
   }
 }
 
@@ -49,10 +51,11 @@ static void put_memory(binder *b, closs_memory memory) {
   const closs_opencl *cl = &b->plan->context->cl;
   cl_uint index = b->index++;
   if (b->code == CL_SUCCESS) {
-    b->code = memory.kind == CLOSS_MEMORY_SVM
-                  ? cl->SetKernelArgSVMPointer(b->kernel->handle, index, memory.address)
-                  : cl->SetKernelArgMemPointerINTEL(b->kernel->handle, index, memory.address);
+    const bool svm = memory.kind == CLOSS_MEMORY_SVM;
+    b->code =
+        (svm ? cl->SetKernelArgSVMPointer : cl->SetKernelArgMemPointerINTEL)(b->kernel->handle, index, memory.address);
     b->failed = index;
+    b->call = svm ? "clSetKernelArgSVMPointer" : "clSetKernelArgMemPointerINTEL";
   }
 }
 
@@ -198,7 +201,7 @@ size_t closs_launch_groups(const closs_step *step) {
 closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
                           size_t groups, cl_command_queue queue, cl_uint wait_count, const cl_event *wait,
                           cl_event *event, closs_error *error) {
-  binder b = {plan, &plan->kernels[index], 0, CL_SUCCESS, 0};
+  binder b = {.plan = plan, .kernel = &plan->kernels[index]};
   switch (step->body) {
   case CLOSS_BODY_PASS:
     put_pass(&b, step, places);
@@ -214,7 +217,7 @@ closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *st
     break;
   }
   if (b.code != CL_SUCCESS) {
-    return closs_fail_opencl(error, b.code, "clSetKernelArg of argument %u", (unsigned)b.failed);
+    return closs_fail_opencl(error, b.code, "%s of argument %u", b.call, (unsigned)b.failed);
   }
   const size_t local = b.kernel->single ? 1 : step->local;
   const size_t global = b.kernel->single ? 1 : groups * local;

@@ -1,6 +1,7 @@
 #include "enqueue/places.h"
 
 #include "base/error.h"
+#include "base/magnitude.h"
 #include "closs/partial.h"
 
 /* The bytes that an array takes in its root buffer, or as addresses. */
@@ -111,11 +112,6 @@ static closs_status make_range(const closs_plan *plan, const char *name, cl_mem 
   return CLOSS_OK;
 }
 
-/* How far strides reach below an element. The most negative number has no negative of its own type. */
-static uint64_t reach_below(int64_t lowest) {
-  return lowest < 0 ? (uint64_t)(-(lowest + 1)) + 1 : 0;
-}
-
 /* Bytes [first, end) of memory of either kind. */
 static closs_status place_bytes(const closs_plan *plan, const char *name, cl_mem buffer, const closs_pointer *pointer,
                                 uint64_t alignment, uint64_t first, uint64_t end, closs_memory *memory, range *r,
@@ -138,7 +134,7 @@ static closs_status place_slot(const closs_plan *plan, const closs_buffers *buff
     return CLOSS_OK;
   }
   uint64_t size = closs_dtype_size(request->tensors[slot].dtype);
-  uint64_t below = reach_below(request->lowest[slot]);
+  uint64_t below = closs_magnitude(request->lowest[slot]);
   uint64_t above = (uint64_t)request->highest[slot] + 1;
   if (buffer->offset < below || buffer->offset > UINT64_MAX / size - above) {
     return closs_fail(
@@ -146,7 +142,7 @@ static closs_status place_slot(const closs_plan *plan, const closs_buffers *buff
         (unsigned long long)buffer->offset, (long long)request->lowest[slot], (long long)request->highest[slot]);
   }
   places->at[slot] = buffer->offset;
-  const uint64_t alignment = request->tensors[slot].dtype >= CLOSS_C64 ? size / 2 : size;
+  const uint64_t alignment = closs_dtype_size(closs_dtype_real(request->tensors[slot].dtype));
   return place_bytes(plan, name, buffer->memory, slot_pointer(buffers->pointers, slot), alignment,
                      (buffer->offset - below) * size, (buffer->offset + above) * size, &places->memory[slot], r, error);
 }

@@ -366,7 +366,7 @@ static closs_status add_steps(const closs_request *request, const closs_tuning *
 
 /*
  * The numbers of schedule groups: the caller's, or the table's brought within what the device has. Where nothing fits,
- * and nothing was asked for, the schedule becomes lanes.
+ * and nothing was asked for, the schedule becomes lanes, with the row's other numbers.
  */
 static closs_status choose_group(const closs_plan_options *options, const closs_request *request,
                                  const closs_caps *caps, const closs_tuning *tuning, closs_layout *layout,

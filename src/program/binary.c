@@ -5,14 +5,43 @@
 #include "base/allocate.h"
 #include "base/error.h"
 
+/* The first word of a SPIR-V module, in either order of bytes. */
+static bool is_spirv(const unsigned char *binary, size_t size) {
+  static const unsigned char magic[4] = {0x03, 0x02, 0x23, 0x07}, turned[4] = {0x07, 0x23, 0x02, 0x03};
+  return size >= sizeof magic &&
+         (memcmp(binary, magic, sizeof magic) == 0 || memcmp(binary, turned, sizeof turned) == 0);
+}
+
+/* cl_khr_il_program's function, where the platform has it; OpenCL 2.1 has the same under another name. */
+static cl_program create_from_spirv(const closs_context *context, const unsigned char *binary, size_t size,
+                                    cl_int *code) {
+  typedef cl_program(CL_API_CALL * create_function)(cl_context, const void *, size_t, cl_int *);
+  const closs_cl_find_function find = context->cl.GetExtensionFunctionAddressForPlatform;
+  cl_platform_id platform = NULL;
+  create_function create = NULL;
+  *code = context->cl.GetDeviceInfo(context->device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL);
+  if (*code != CL_SUCCESS) {
+    return NULL;
+  }
+  void *found = find != NULL ? find(platform, "clCreateProgramWithILKHR") : NULL;
+  memcpy(&create, &found, sizeof found);
+  if (create == NULL) {
+    *code = CL_INVALID_OPERATION;
+    return NULL;
+  }
+  return create(context->context, binary, size, code);
+}
+
 cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
                              const char *options, closs_error *why) {
   cl_int code = CL_SUCCESS, of_device = CL_SUCCESS;
-  cl_program program =
-      context->cl.CreateProgramWithBinary(context->context, 1, &context->device, &size, &binary, &of_device, &code);
-  const char *call = "clCreateProgramWithBinary";
+  const bool spirv = is_spirv(binary, size);
+  const char *call = spirv ? "clCreateProgramWithILKHR" : "clCreateProgramWithBinary";
+  cl_program program = spirv ? create_from_spirv(context, binary, size, &code)
+                             : context->cl.CreateProgramWithBinary(context->context, 1, &context->device, &size,
+                                                                   &binary, &of_device, &code);
   if (program != NULL && code == CL_SUCCESS) {
-    call = "clBuildProgram of a binary";
+    call = spirv ? "clBuildProgram of SPIR-V" : "clBuildProgram of a binary";
     code = of_device != CL_SUCCESS ? of_device
                                    : context->cl.BuildProgram(program, 1, &context->device, options, NULL, NULL);
     if (code == CL_SUCCESS) {

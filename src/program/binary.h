@@ -4,8 +4,8 @@
 
 #include "device/context.h"
 
-/* A program built from a binary of the context's device; NULL, and a line in the log and in `why`, where the driver
- * refuses it. */
+/* A program built from a binary of the context's device, or from SPIR-V where its platform takes that; NULL, and a line
+ * in the log and in `why`, where the driver refuses it. */
 cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
                              const char *options, closs_error *why);
 

@@ -114,8 +114,8 @@ bool closs_bundle_differs(const void *bundle, const char *key, char *text, size_
         snprintf(text, size, "for '%.*s', expected '%.*s'", has, at, expected, wanted);
         return true;
       }
-      at += has + 1;
-      wanted += expected + 1;
+      at += has + (at + has < end);
+      wanted += expected + (wanted + expected < wanted_end);
     }
   }
   return false;

@@ -174,7 +174,7 @@ static bool write_all(int descriptor, const unsigned char *bytes, size_t size) {
 /* All bytes of an open file; NULL with errno. */
 static unsigned char *read_file(const closs_allocator *allocator, int descriptor, off_t size) {
   if (size <= 0 || size > MOST_ENTRY_BYTES) {
-    errno = EFBIG;
+    errno = size > MOST_ENTRY_BYTES ? EFBIG : EIO;
     return NULL;
   }
   unsigned char *bytes = closs_allocate(allocator, (size_t)size);

@@ -224,14 +224,15 @@ static void take_bundled(closs_context *context, const closs_program_spec *spec,
 }
 
 /* A program from the caches; NULL: none, or none that the driver takes. */
-static cl_program take_kept(closs_context *context, const closs_program_spec *spec, closs_error *problem) {
+static cl_program take_kept(closs_context *context, const closs_program_spec *spec) {
+  closs_error problem; /* is in the log */
   closs_kept kept;
   cl_program program = NULL;
   char *key = closs_store_exists(context) ? closs_key_program(context, spec) : NULL;
   if (key != NULL && closs_store_get(context, key, &kept)) {
     closs_source source;
     closs_source_make(spec, context->caps.fp64, &source);
-    program = closs_binary_load(context, kept.payload, kept.size, source.options, problem);
+    program = closs_binary_load(context, kept.payload, kept.size, source.options, &problem);
     closs_release(&context->allocator, kept.bytes);
   }
   closs_release(&context->allocator, key);
@@ -246,7 +247,7 @@ static closs_status make(closs_context *context, const closs_program_spec *spec,
     return CLOSS_OK;
   }
   *program = (closs_program){.prefix = "closs_", .origin = CLOSS_PROGRAM_CACHED};
-  program->handle = take_kept(context, spec, &problem);
+  program->handle = take_kept(context, spec);
   if (program->handle != NULL) {
     return CLOSS_OK;
   }

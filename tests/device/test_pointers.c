@@ -240,6 +240,36 @@ static void test_nothing_by_address(void **state) {
   closs_plan_destroy(plan);
 }
 
+/* Complex numbers may lie at an address that is aligned to one of their parts alone. */
+static void test_parts_by_address(void **state) {
+  const test_device *device = *state;
+  closs_plan_options options = CLOSS_PLAN_OPTIONS_INIT;
+  options.loss = CLOSS_L1;
+  options.reduction = CLOSS_NONE;
+  options.outputs = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_GRADIENT;
+  options.input = closs_tensor_contiguous(CLOSS_C64, 2, (const uint64_t[]){0, 2});
+  options.target = closs_tensor_contiguous(CLOSS_C64, 1, (const uint64_t[]){2});
+  closs_plan *plan = prepared(device, &options);
+  for (size_t k = 0; k < TEST_COUNT(kinds); ++k) {
+    if (!has(device, kinds[k])) continue;
+    float gradient[6] = {7, 7, 7, 7, 7, 7};
+    closs_pointers pointers = CLOSS_POINTERS_INIT;
+    closs_buffers buffers = CLOSS_BUFFERS_INIT;
+    closs_pointer whole = make(device, kinds[k], sizeof gradient, gradient);
+    buffers.pointers = &pointers;
+    pointers.target_gradient = whole;
+    pointers.target_gradient.address = (float *)whole.address + 1;
+    pointers.target_gradient.bytes -= sizeof gradient[0];
+    enqueue(device, plan, &buffers);
+    transfer(device, &whole, gradient, true);
+    assert_true(gradient[0] == 7 && gradient[5] == 7);
+    for (int i = 1; i < 5; ++i)
+      assert_true(gradient[i] == 0);
+    release(device, &whole);
+  }
+  closs_plan_destroy(plan);
+}
+
 static void refuse(const test_device *device, closs_plan *plan, const closs_buffers *buffers, closs_status expected,
                    const char *text) {
   closs_error error = {CLOSS_OK, 0, ""};
@@ -396,7 +426,9 @@ static void test_failing_calls(void **state) {
       for (size_t slot = 0; slot < SLOTS; ++slot)
         *pointer_of(&pointers, slot) = make(&device, kinds[k], 16, NULL);
       refuse(&device, plan, &buffers, CLOSS_OPENCL_ERROR,
-             !empty                         ? "clSetKernelArg of argument 0: CL_OUT_OF_RESOURCES (-5)"
+             !empty                         ? (kinds[k] == CLOSS_MEMORY_SVM
+                                                   ? "clSetKernelArgSVMPointer of argument 0: CL_OUT_OF_RESOURCES (-5)"
+                                                   : "clSetKernelArgMemPointerINTEL of argument 0: CL_OUT_OF_RESOURCES (-5)")
              : kinds[k] == CLOSS_MEMORY_SVM ? "clEnqueueSVMMemFill of loss: CL_OUT_OF_RESOURCES (-5)"
                                             : "clEnqueueMemFillINTEL of loss: CL_OUT_OF_RESOURCES (-5)");
       for (size_t slot = 0; slot < SLOTS; ++slot)
@@ -410,8 +442,9 @@ static void test_failing_calls(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_results_by_address), cmocka_unit_test(test_a_state_by_address),
-      cmocka_unit_test(test_nothing_by_address), cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_buffers_of_dlpack),  cmocka_unit_test(test_failing_calls),
+      cmocka_unit_test(test_nothing_by_address), cmocka_unit_test(test_parts_by_address),
+      cmocka_unit_test(test_refusals),           cmocka_unit_test(test_buffers_of_dlpack),
+      cmocka_unit_test(test_failing_calls),
   };
   return cmocka_run_group_tests_name("pointers", tests, test_device_setup, test_device_teardown);
 }

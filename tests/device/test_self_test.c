@@ -156,7 +156,80 @@ static void images(void **state) {
   free(stale.image);
 }
 
+/* ---- SPIR-V: by a function of the platform's, which here takes a module's name for the module ---- */
+
+static const unsigned char module[] = {0x03, 0x02, 0x23, 0x07, 'm', 'o', 'd', 'u', 'l', 'e'};
+static char *module_text;
+static unsigned modules;
+
+static void keep_text(void *user, const closs_offline_source *source) {
+  (void)user;
+  if (strcmp(source->name, "closs_huber_contiguous_f32") == 0)
+    module_text = memcpy(test_allocate(source->text_size + 1), source->text, source->text_size + 1);
+}
+
+static cl_program CL_API_CALL create_with_il(cl_context context, const void *bytes, size_t size, cl_int *code) {
+  assert_int_equal(size, sizeof module);
+  assert_memory_equal(bytes, module, size);
+  modules++;
+  return clCreateProgramWithSource(context, 1, (const char **)&module_text, NULL, code);
+}
+
+static void *CL_API_CALL functions(cl_platform_id platform, const char *name) {
+  typedef cl_program(CL_API_CALL * create_function)(cl_context, const void *, size_t, cl_int *);
+  assert_non_null(platform);
+  assert_string_equal(name, "clCreateProgramWithILKHR");
+  create_function create = create_with_il;
+  return *(void **)&create;
+}
+
+static void *CL_API_CALL no_functions(cl_platform_id platform, const char *name) {
+  (void)platform, (void)name;
+  return NULL;
+}
+
+static cl_program CL_API_CALL no_binaries(cl_context context, cl_uint count, const cl_device_id *devices,
+                                          const size_t *sizes, const unsigned char **binaries, cl_int *of_device,
+                                          cl_int *code) {
+  (void)context, (void)count, (void)devices, (void)sizes, (void)binaries, (void)of_device, (void)code;
+  fail_msg("SPIR-V was given to the driver as a binary");
+  return NULL;
+}
+
+static void spirv(void **state) {
+  const test_device *device = *state;
+  const test_lesser lacks = {.type = CL_DEVICE_TYPE_ACCELERATOR, .no_compiler = true};
+  const closs_bundle_options all = CLOSS_BUNDLE_OPTIONS_INIT;
+  const build image = {device, NULL, (unsigned char *)(uintptr_t)module, sizeof module};
+  if (strstr(device->name, "rusticl")) skip(); /* as above */
+  for (int has = 0; has < 2; has++) {
+    closs_context_options options = CLOSS_CONTEXT_OPTIONS_INIT;
+    closs_context *context = NULL;
+    closs_error error;
+    void *bundle = NULL;
+    closs_opencl table = *test_lesser_start(&lacks);
+    table.GetExtensionFunctionAddressForPlatform = has ? functions : no_functions;
+    table.CreateProgramWithBinary = no_binaries;
+    options.opencl = &table;
+    assert_int_equal(closs_context_create(device->context, device->device, &options, &context, &error), CLOSS_OK);
+    if (!has) assert_int_equal(closs_bundle_sources(context, &all, keep_text, NULL, &error), CLOSS_OK);
+    const closs_status status = pack(context, &image, &bundle, &options.bundle_size, &error);
+    assert_int_equal(status, has ? CLOSS_OK : CLOSS_INVALID_ARGUMENT);
+    if (!has) assert_int_equal(strncmp(error.text, "image: 10 bytes that the driver of ", 35), 0);
+    closs_context_destroy(context);
+    if (!has) continue;
+    options.bundle = bundle;
+    options.self_test = true;
+    modules = 0;
+    accepted(device, &options);
+    assert_int_equal(modules, 1);
+    refused(device, &options, ": self-test: huber contiguous_f32 gives a wrong result: ");
+    closs_bundle_release(device->closs, bundle);
+  }
+  free(module_text);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(compiled), cmocka_unit_test(images)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(compiled), cmocka_unit_test(images), cmocka_unit_test(spirv)};
   return cmocka_run_group_tests_name("self-test", tests, test_device_setup, test_device_teardown);
 }

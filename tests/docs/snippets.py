@@ -41,8 +41,9 @@ def run(program, compiler):
     """Compiles a C program, and what it prints."""
     with tempfile.TemporaryDirectory() as folder:
         source, binary = os.path.join(folder, "page.c"), os.path.join(folder, "page")
-        pathlib.Path(source).write_text(program)
-        subprocess.run([compiler[0], "-o", binary, source, *compiler[1:]], check=True)
+        pathlib.Path(source).write_text(program, encoding="utf-8")
+        first = next((i for i, word in enumerate(compiler) if word.startswith("-")), len(compiler))  # behind ccache
+        subprocess.run([*compiler[:first], "-o", binary, source, *compiler[first:]], check=True)
         done = subprocess.run([binary], stdout=subprocess.PIPE, text=True)
         if done.returncode:
             raise SystemExit(f"a program ended with {done.returncode}: {done.stdout}")
@@ -62,7 +63,7 @@ def framed(frame, snippets):
 def check(pages, compiler):
     frame, count = None, 0
     for page in pages:
-        text = pathlib.Path(page).read_text()
+        text = pathlib.Path(page).read_text(encoding="utf-8")
         found = blocks(text)
         programs = [code for language, code in found if language == "c" and "int main(" in code]
         for program in programs:
@@ -93,7 +94,7 @@ def check(pages, compiler):
 
 
 def frameworks(page):
-    text = pathlib.Path(page).read_text()
+    text = pathlib.Path(page).read_text(encoding="utf-8")
     frame, *snippets = [code for language, code in blocks(text) if language == "python"]
     scope = {"__name__": "page"}
     exec(frame, scope)  # noqa: S102 - the page's own code

@@ -60,6 +60,9 @@ static void check_line(const closs_error *error, closs_status status) {
              error->text);
 }
 
+/* `harmless` has a bit a call. */
+_Static_assert(TEST_CALLS <= 32, "a bit a call");
+
 static void check_call(const fault_scene *scene, closs_status status, const closs_error *error) {
   const enum test_call call = scene->calls->failed;
   const cl_int code = scene->calls->code;

@@ -56,7 +56,7 @@ def check_program():
         for name in sorted(options - set(parameters)):
             expect(re.search(rf"--\W*{name}\b", text), f"{page}: closs {command.name} lacks --{name}")
         named = set(re.findall(r"--([a-z][a-z0-9-]*)", described.get(command.name, "")))
-        for name in sorted(named - options - {"spirv"}):
+        for name in sorted(named - options):
             expect(False, f"{page}: closs {command.name} has no option --{name}")
 
 

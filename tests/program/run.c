@@ -18,6 +18,7 @@ int run_start(void **state) {
   setenv("CLOSS_PROGRAM", program, 1);
   setenv("DATA", TEST_DATA, 1);
   unsetenv("CLOSS_DEVICE");
+  unsetenv("LC_ALL"); /* a test sets what it overrides */
   unsetenv("CLOSS_BUNDLE");
   unsetenv("CLOSS_CACHE_DIR");
   setenv("CLOSS_CACHE", "0", 1); /* but for tests of the cache, neither used nor spoilt */

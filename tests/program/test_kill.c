@@ -125,6 +125,7 @@ static void killed(void **state) {
   if (full) kill_often(PACK, 40, &count); /* which compiles for long */
   print_message("%d kills: %d caught a file being written, %d came too late\n", count.moments, count.caught,
                 count.late);
+  assert_true(count.late < count.moments);
   if (full) assert_in_range(count.caught, 1, count.moments);
 }
 

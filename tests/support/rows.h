@@ -45,8 +45,8 @@ bool test_row_in(const unsigned *row, enum test_factor factor, uint32_t levels);
 
 /*
  * Runs rows on the device, every test_every()-th of them: the bits are the reference's, and lie within the oracle's
- * bounds. Fails the test unless all rows' results (those left out: the reference's) hash to `published`. The seed decides
- * the elements.
+ * bounds. Fails the test unless all rows' results (those left out: the reference's) hash to `published`. The seed
+ * decides the elements.
  */
 void test_rows_run(const test_device *device, const unsigned *rows, size_t count, uint64_t seed, uint64_t published);
 

@@ -96,8 +96,6 @@ static bool parse(struct pack_call *call, struct failure *failure) {
   call->source = arguments_value(arguments, "source");
   if (arguments->operand_count > 0)
     return failure_set(failure, STATUS_USAGE, "closs pack: unexpected '%s'", arguments->operands[0]);
-  if (arguments_value(arguments, "spirv") != NULL)
-    return failure_set(failure, STATUS_USAGE, "--spirv: this version makes no SPIR-V");
   if (call->output == NULL && call->source == NULL)
     return failure_set(failure, STATUS_USAGE, "closs pack: nothing to write; expected --output FILE or --source DIR");
   if (call->source != NULL && (call->output != NULL || call->c_array != NULL || binary))

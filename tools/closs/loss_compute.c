@@ -12,26 +12,29 @@
  * The elements of a file's result where they will be in it: pieces are written as they come, and the result need not
  * fit into memory. Not of what is written in place, nor of bf16, which is converted.
  */
-static bool map_result(struct result *result, const closs_tensor *tensor, struct failure *failure) {
-  size_t header = npy_write_header(result->header, tensor);
-  result->tensor = *tensor;
-  result->map_size = header + (size_t)closs_tensor_elements(tensor) * closs_dtype_size(tensor->dtype);
+static bool map_result(struct result *result, size_t bytes, struct failure *failure) {
+  size_t header = npy_write_header(result->header, &result->tensor);
+  if (bytes > SIZE_MAX - header) return true;
+  result->map_size = header + bytes;
   result->map = spool_map(result->file->descriptor, result->map_size);
-  if (result->map == NULL)
-    return failure_set(failure, STATUS_FAILED, "%s: '%s' cannot be written: %s", result->file->option,
-                       result->file->path, strerror(errno));
-  result->data = (char *)result->map + header;
-  return true;
+  if (result->map != NULL) result->data = (char *)result->map + header;
+  /* Not every file system maps files or reserves their length. */
+  if (result->map != NULL || errno == ENODEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS) return true;
+  return failure_set(failure, STATUS_FAILED, "%s: '%s' cannot be written: %s", result->file->option, result->file->path,
+                     strerror(errno));
 }
 
 /* Memory for a result, from a page's beginning: devices that share the host's memory use it where it is. */
 static bool make_result(struct result *result, const closs_tensor *tensor, bool streamed, struct failure *failure) {
-  if (streamed && result->file != NULL && !result->file->in_place && tensor->dtype != CLOSS_BF16)
-    return map_result(result, tensor, failure);
   uint64_t elements = closs_tensor_elements(tensor);
   size_t size = closs_dtype_size(tensor->dtype);
+  const bool possible = elements <= (SIZE_MAX - 4096) / size;
   result->tensor = *tensor;
-  if (elements > (SIZE_MAX - 4096) / size || posix_memalign(&result->data, 4096, (size_t)elements * size + 64) != 0) {
+  if (possible && streamed && result->file != NULL && !result->file->in_place && tensor->dtype != CLOSS_BF16 &&
+      !map_result(result, (size_t)elements * size, failure))
+    return false;
+  if (result->map != NULL) return true;
+  if (!possible || posix_memalign(&result->data, 4096, (size_t)elements * size + 64) != 0) {
     result->data = NULL;
     return failure_set(failure, STATUS_FAILED, "results: out of memory for %llu elements of %s",
                        (unsigned long long)elements, closs_dtype_name(tensor->dtype));

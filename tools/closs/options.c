@@ -41,7 +41,6 @@ static const struct option options[] = {
     {"c-array", 0, COMMAND_PACK, false, false, "NAME", "write the bundle as an array in C"},
     {"source", 0, COMMAND_PACK, false, false, "DIR", "write sources for a vendor's offline compiler instead"},
     {"binary", 0, COMMAND_PACK, true, false, "FILE", "an image that it made of them (repeatable)"},
-    {"spirv", 0, COMMAND_PACK, false, false, NULL, NULL},
     {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
     {"sizes", 0, COMMAND_BENCH, false, false, "N,N,...",

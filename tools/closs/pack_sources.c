@@ -10,7 +10,22 @@
 #include "json.h"
 #include "signals.h"
 
-enum { MOST_FILES = 60, PATH_BYTES = 4400 };
+/* A source of each variant for each loss, those of the probe, and the manifest; signals watch the folder too. */
+#define CLOSS_LOSS(...) +1
+#define CLOSS_VARIANT(...) +1
+enum {
+  LOSSES = 0
+#include "closs/losses.def"
+  ,
+  VARIANTS = 0
+#include "kernels.def"
+  ,
+  MOST_FILES = SIGNALS_MOST - 1,
+  PATH_BYTES = 4400
+};
+#undef CLOSS_LOSS
+#undef CLOSS_VARIANT
+_Static_assert((LOSSES + 1) * VARIANTS + 1 <= MOST_FILES, "signals.h: SIGNALS_MOST is too few");
 
 struct writing {
   const char *folder;
@@ -59,7 +74,10 @@ static FILE *open_file(struct writing *w, const char *name, const char *suffix) 
   }
   snprintf(path, PATH_BYTES, "%s/%s%s", w->temporary, name, suffix);
   w->paths[w->path_count++] = path;
-  signals_watch(path);
+  if (!signals_watch(path)) {
+    errno = EMFILE;
+    return NULL;
+  }
   return fopen(path, "wb");
 }
 

@@ -9,10 +9,8 @@
 
 #include "failure.h"
 
-enum { MOST_FILES = 64 };
-
 /* A handler has nothing but static memory to look at. */
-static _Atomic(char *) files[MOST_FILES];
+static _Atomic(char *) files[SIGNALS_MOST];
 static atomic_flag ending = ATOMIC_FLAG_INIT;
 static bool say_json;
 
@@ -24,7 +22,7 @@ static void say(const char *text) {
 static void on_signal(int number) {
   /* Another thread may be here already, or the files are being put in place, which is soon done. */
   if (atomic_flag_test_and_set(&ending) && number != SIGBUS) return;
-  for (int i = MOST_FILES; i-- > 0;) {
+  for (int i = SIGNALS_MOST; i-- > 0;) {
     const char *path = atomic_load(&files[i]);
     if (path != NULL && unlink(path) != 0) rmdir(path);
   }
@@ -52,7 +50,7 @@ void signals_install(bool json) {
 }
 
 bool signals_watch(char *path) {
-  for (int i = 0; i < MOST_FILES; i++) {
+  for (int i = 0; i < SIGNALS_MOST; i++) {
     char *none = NULL;
     if (atomic_compare_exchange_strong(&files[i], &none, path)) return true;
   }
@@ -80,7 +78,7 @@ bool signals_make_folder(char *path) {
 }
 
 void signals_forget(const char *path) {
-  for (int i = 0; i < MOST_FILES; i++)
+  for (int i = 0; i < SIGNALS_MOST; i++)
     if (atomic_load(&files[i]) == path) atomic_store(&files[i], NULL);
 }
 

@@ -20,6 +20,9 @@ int signals_make_temporary(char *path);
 bool signals_make_folder(char *path);
 bool signals_watch(char *path);
 
+/* As many files and folders may be watched at once. */
+enum { SIGNALS_MOST = 256 };
+
 /* The file or folder is no longer there to remove. */
 void signals_forget(const char *path);
 

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "signals.h"
+
 int spool_open(void) {
   const char *folder = getenv("TMPDIR");
   char path[4096];
@@ -16,9 +18,10 @@ int spool_open(void) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  const int descriptor = mkstemp(path);
+  const int descriptor = signals_make_temporary(path);
   if (descriptor >= 0) {
     unlink(path);
+    signals_forget(path);
     fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   }
   return descriptor;
@@ -28,5 +31,9 @@ void *spool_map(int descriptor, size_t size) {
   errno = posix_fallocate(descriptor, 0, (off_t)size);
   if (errno != 0) return NULL;
   void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-  return map == MAP_FAILED ? NULL : map;
+  if (map != MAP_FAILED) return map;
+  const int code = errno;
+  if (ftruncate(descriptor, 0) != 0) return NULL;
+  errno = code;
+  return NULL;
 }

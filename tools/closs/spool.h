@@ -9,7 +9,7 @@ int spool_open(void);
 
 /*
  * Gives a file a length, on the disk too, and maps it: what is written there is in the file. A full disk is an error
- * here, not a signal later. NULL with errno.
+ * here, not a signal later. NULL with errno, and an empty file where only the mapping failed.
  */
 void *spool_map(int descriptor, size_t size);
 

@@ -76,7 +76,7 @@ complete -c closs -n '__fish_seen_subcommand_from check' -l verbose -s v -d 'the
 complete -c closs -n '__fish_seen_subcommand_from check' -l help -d 'this text'
 complete -c closs -n '__fish_seen_subcommand_from bench' -f
 complete -c closs -n '__fish_seen_subcommand_from bench' -a 'l1 mse smooth_l1 huber'
-complete -c closs -n '__fish_seen_subcommand_from bench' -l sizes -x -d 'numbers of elements (default: 1K,64K,1M,16M, as far as they fit)'
+complete -c closs -n '__fish_seen_subcommand_from bench' -l sizes -x -d 'numbers of elements (default: 1K,64K,1M,64M, as far as they fit)'
 complete -c closs -n '__fish_seen_subcommand_from bench' -l plot -r -F -d 'draw the fit, or residuals and loss; of bench the shares, by gnuplot'
 complete -c closs -n '__fish_seen_subcommand_from bench' -l device -x -d 'an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)'
 complete -c closs -n '__fish_seen_subcommand_from bench' -l json -d 'one object on one line in place of text'
