@@ -116,16 +116,15 @@ def run(chosen, jobs):
     SCRATCH.mkdir(parents=True, exist_ok=True)
     lock = open(SCRATCH / "lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # the copies are one run's at a time
-    for number in range(jobs):
-        copy = Copy(number)
+    ready = [Copy(number) for number in range(jobs)]
+    for copy in ready:
         copy.update(tracked)
-        if number == 0:
-            known = json.loads(copy.run("meson", "introspect", "--tests", copy.build, check=True).stdout)
-            unknown = set(tests) - {test["name"] for test in known}
-            if unknown:
-                sys.exit(f"tools/mutations.py: no such tests: {', '.join(sorted(unknown))}")
-            copy.test(*tests, check=True)
         copies.put(copy)
+    known = json.loads(ready[0].run("meson", "introspect", "--tests", ready[0].build, check=True).stdout)
+    unknown = set(tests) - {test["name"] for test in known}
+    if unknown:
+        sys.exit(f"tools/mutations.py: no such tests: {', '.join(sorted(unknown))}")
+    ready[0].test(*tests, check=True)
 
     def one(mutation):
         copy = copies.get()
