@@ -124,6 +124,7 @@ done
 if [ "${CLOSS_TEST_FULL-}" ] && [ "$folder" = build/tests ]; then
   as_root tools/arm64.sh || failed+=(arm64)
   tools/portability.sh || failed+=("other processors")
+  tools/mutate.py --jobs "$(nproc)" || failed+=("what tools/mutate.py broke")
 fi
 
 if [ "$coverage" = yes ]; then

@@ -146,6 +146,16 @@ static cl_int CL_API_CALL no_info(cl_program program, cl_program_info info, size
   return CL_OUT_OF_HOST_MEMORY;
 }
 
+/* Takes a binary, and then does not build the first. */
+static cl_int(CL_API_CALL *build)(cl_program, cl_uint, const cl_device_id *, const char *,
+                                  void(CL_CALLBACK *)(cl_program, void *), void *);
+static unsigned builds;
+
+static cl_int CL_API_CALL refuse_build(cl_program program, cl_uint count, const cl_device_id *devices,
+                                       const char *options, void(CL_CALLBACK *notify)(cl_program, void *), void *user) {
+  return builds++ == 0 ? CL_INVALID_BINARY : build(program, count, devices, options, notify, user);
+}
+
 static void unwilling_drivers(void **state) {
   outcome cold, now;
   closs_context_options options = with_cache();
@@ -162,6 +172,15 @@ static void unwilling_drivers(void **state) {
   options.opencl = &table;
   assert_int_equal(compute(*state, &options, &now), CLOSS_PROGRAM_COMPILED);
   assert_memory_equal(&cold, &now, sizeof cold);
+  test_calls *calls;
+  table = *test_calls_start(&calls);
+  build = table.BuildProgram;
+  builds = 0;
+  table.BuildProgram = refuse_build;
+  assert_int_equal(compute(*state, &options, &now), CLOSS_PROGRAM_COMPILED);
+  assert_int_equal(builds, 2);
+  assert_memory_equal(&cold, &now, sizeof cold);
+  test_calls_balance(calls, 0, "a binary that is not built");
 }
 
 /* The class is kept too: nothing is compiled or run to know it again. */

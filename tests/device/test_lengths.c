@@ -1,6 +1,5 @@
 /* Lengths around every size that the kernels cut sums into: lanes, chunks, the border between one launch and two,
  * levels of the tree of chunks, and a large prime. Every loss and reduction, on each way that memory is walked. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,37 +148,11 @@ static void test_a_large_prime(void **state) {
   run_all(*state, SCALAR_TARGET, CLOSS_F32, PRIME);
 }
 
-/*
- * The terms of the first half come again in another order and with the other sign, over a range of magnitudes that no
- * pair holds: the exact sum is 0, and what is left is the rounding of one order of additions and of no other.
- */
-static test_work make_order(bool scalar_target, uint64_t n, uint64_t stream) {
-  const closs_tensor whole = closs_tensor_contiguous(CLOSS_F32, 1, &n),
-                     target = closs_tensor_contiguous(CLOSS_F32, scalar_target ? 0 : 1, &n);
-  test_work work =
-      test_work_make(CLOSS_MSE, CLOSS_SUM, CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_GRADIENT, &whole, &target);
-  const uint64_t half = n / 2;
-  work.arrays[TEST_WEIGHT] = test_array_make(&whole, 0);
-  float *input = test_array_origin(&work.arrays[TEST_INPUT]), *weight = test_array_origin(&work.arrays[TEST_WEIGHT]);
-  for (uint64_t i = 0; i < half; ++i) {
-    const uint64_t random = test_random(&stream);
-    input[i] = ldexpf(1 + (float)(random % 8388608) * 0x1p-23F, (int)(random >> 32) % 63 - 31);
-    weight[i] = 1;
-    weight[half + i] = -1;
-  }
-  for (uint64_t i = 0; i < half; ++i)
-    input[half + i] = input[i * 1021 % half]; /* 1021 is a prime that no half is a multiple of */
-  if (n % 2) weight[n - 1] = 0;
-  memset(test_array_origin(&work.arrays[TEST_TARGET]), 0, (scalar_target ? 1 : (size_t)n) * sizeof(float));
-  test_work_outputs(&work, 0);
-  return work;
-}
-
 static void test_order_of_additions(void **state) {
   unsigned noise = 0;
   for (size_t i = 0; i < TEST_COUNT(lengths); ++i)
     for (unsigned seed = 0; seed < 8; ++seed) {
-      test_work work = make_order(seed % 2, lengths[i], seed);
+      test_work work = test_work_order(lengths[i], 1, seed % 2, seed);
       test_results results;
       char text[60];
       snprintf(text, sizeof text, "order of %llu terms", (unsigned long long)lengths[i]);

@@ -116,6 +116,26 @@ static void test_overlaps(void **state) {
   test_job_free(&work);
 }
 
+/* Elements of one byte may reach into others by one. */
+static void test_overlaps_of_one_byte(void **state) {
+  const test_device *device = *state;
+  closs_plan_options options = test_job_options();
+  options.input.dtype = CLOSS_U8;
+  test_job work = test_job_make(device, &options);
+  closs_buffers buffers = work.buffers;
+  cl_mem large = test_constant(device, N, 1);
+  buffers.input = (closs_buffer){large, 1};
+  buffers.loss = (closs_buffer){large, N / 4};
+  refuse(&work, &buffers, CLOSS_INVALID_ARGUMENT,
+         "loss: bytes 40000 to 40003 of its root buffer overlap input, bytes 1 to 40000");
+  buffers.input = (closs_buffer){large, 3};
+  buffers.loss = (closs_buffer){large, 0};
+  refuse(&work, &buffers, CLOSS_INVALID_ARGUMENT,
+         "loss: bytes 0 to 3 of its root buffer overlap input, bytes 3 to 40002");
+  clReleaseMemObject(large);
+  test_job_free(&work);
+}
+
 /* Sub-buffers of one buffer are judged by where they lie in it. */
 static void test_overlaps_through_sub_buffers(void **state) {
   const test_device *device = *state;
@@ -207,6 +227,7 @@ int main(void) {
       cmocka_unit_test(test_workspace),
       cmocka_unit_test(test_offset_below_the_reach_of_strides),
       cmocka_unit_test(test_overlaps),
+      cmocka_unit_test(test_overlaps_of_one_byte),
       cmocka_unit_test(test_overlaps_through_sub_buffers),
       cmocka_unit_test(test_in_place_beside_its_operand),
       cmocka_unit_test(test_not_prepared),

@@ -8,6 +8,7 @@
 
 #include "support/harness.h"
 #include "support/rows.h"
+#include "support/work.h"
 
 enum { CHUNK = CLOSS_CHUNK, MOST_ROWS = 1000 };
 
@@ -147,6 +148,33 @@ static void pieces(void **state) {
   test_work_free(&work);
 }
 
+/* The order of additions itself: of lanes, chunks and shares, in whole sums and in sums by columns. */
+static void order(void **state) {
+  const test_device *device = *state;
+  const bool slow = strstr(device->name, "Oclgrind") != NULL; /* it takes minutes */
+  /* 7 chunks, and 11 shares the last of which has 7: of both, three blocks are left to merge in the end. */
+  const uint64_t seven = 6 * CHUNK + 77, many = 86 * CHUNK + 5;
+  unsigned noise = 0;
+  for (closs_schedule schedule = CLOSS_SCHEDULE_LANES; schedule <= CLOSS_SCHEDULE_GROUPS; ++schedule)
+    for (uint64_t columns = 1; columns <= 20; columns += 19) /* 20 are a block */
+      for (int broadcast = 0; broadcast < 2; ++broadcast) {
+        if (broadcast && schedule == CLOSS_SCHEDULE_GROUPS) continue; /* sums by columns are of schedule lanes */
+        const uint64_t n = columns == 1 ? (slow ? seven : many) : (slow ? 700 : seven);
+        test_work work = test_work_order(n, columns, broadcast, schedule);
+        test_results results;
+        char text[80];
+        work.options.schedule = schedule;
+        snprintf(text, sizeof text, "order of additions, %u columns%s, schedule %d", (unsigned)columns,
+                 broadcast ? ", broadcast" : "", (int)schedule);
+        assert_int_equal(test_work_compare(device, &work, text, &results), CLOSS_OK);
+        noise += test_value(CLOSS_F32, test_array_origin(&results.arrays[TEST_LOSS])) != 0;
+        if (broadcast) noise += test_value(CLOSS_F32, test_array_origin(&results.arrays[TEST_TARGET_GRADIENT])) != 0;
+        test_results_free(&results);
+        test_work_free(&work);
+      }
+  assert_true(noise > 4); /* of 8: else this test sees nothing */
+}
+
 /* What does not go together is refused, with the numbers. */
 static void refused(void **state) {
   const test_device *device = *state;
@@ -171,6 +199,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pairs),
       cmocka_unit_test(pieces),
+      cmocka_unit_test(order),
       cmocka_unit_test(refused),
   };
   const struct CMUnitTest more[] = {cmocka_unit_test(product)};

@@ -1,5 +1,6 @@
 #include "work.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,28 @@ test_work test_work_make(closs_loss loss, closs_reduction reduction, uint32_t wa
   work.arrays[TEST_TARGET] = test_array_make(target, 0);
   test_array_fill(&work.arrays[TEST_INPUT], TEST_PLAIN, &stream);
   test_array_fill(&work.arrays[TEST_TARGET], TEST_PLAIN, &stream);
+  return work;
+}
+
+test_work test_work_order(uint64_t n, uint64_t columns, bool broadcast, uint64_t stream) {
+  const uint64_t shape[2] = {n, columns}, half = n / 2;
+  const closs_tensor whole = closs_tensor_contiguous(CLOSS_F32, 2, shape),
+                     target = broadcast ? closs_tensor_contiguous(CLOSS_F32, 1, shape + 1) : whole;
+  test_work work =
+      test_work_make(CLOSS_MSE, CLOSS_SUM, CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_GRADIENT, &whole, &target);
+  work.arrays[TEST_WEIGHT] = test_array_make(&whole, 0);
+  float *input = test_array_origin(&work.arrays[TEST_INPUT]), *weight = test_array_origin(&work.arrays[TEST_WEIGHT]);
+  for (uint64_t i = 0; i < half * columns; ++i) {
+    const uint64_t random = test_random(&stream);
+    input[i] = ldexpf(1 + (float)(random % 8388608) * 0x1p-23F, (int)(random >> 32) % 63 - 31);
+    weight[i] = 1;
+    weight[half * columns + i] = -1;
+  }
+  for (uint64_t i = 0; i < half; ++i) /* 1021 is a prime that no half is a multiple of */
+    memcpy(input + (half + i) * columns, input + i * 1021 % half * columns, columns * sizeof *input);
+  if (n % 2) memset(weight + (n - 1) * columns, 0, columns * sizeof *weight);
+  memset(test_array_origin(&work.arrays[TEST_TARGET]), 0, (size_t)closs_tensor_elements(&target) * sizeof(float));
+  test_work_outputs(&work, 0);
   return work;
 }
 

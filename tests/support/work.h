@@ -31,6 +31,13 @@ typedef struct test_work {
 test_work test_work_make(closs_loss loss, closs_reduction reduction, uint32_t outputs, const closs_tensor *input,
                          const closs_tensor *target);
 
+/*
+ * mse of n rows of so many columns, summed, and the gradient of the target, which is one row where `broadcast`. Of each
+ * column the terms of the first half come again in another order and with the other sign, over a range of magnitudes
+ * that no pair holds: the exact sums are 0, and what is left is the rounding of one order of additions and of no other.
+ */
+test_work test_work_order(uint64_t n, uint64_t columns, bool broadcast, uint64_t stream);
+
 /* The loss's parameter, where it has one. */
 void test_work_parameter(test_work *work, double value);
 

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sha256.h"
 #include "program/bundle.h"
+#include "program/entry.h"
 #include "program/key.h"
 #include "program/programs.h"
 #include "support/harness.h"
@@ -162,6 +164,50 @@ static void cut_short(void **state) {
   free(bundle);
 }
 
+/* Makes the checksum of a changed head right again. */
+static void seal(unsigned char *bundle) {
+  closs_sha256 hash;
+  closs_sha256_start(&hash);
+  closs_sha256_add(&hash, bundle, 48);
+  closs_sha256_add(&hash, bundle + 80, (size_t)closs_read_u64(bundle + 32) - 80);
+  closs_sha256_end(&hash, bundle + 48);
+}
+
+/* What a head that someone made says of places is not believed, checksum or not. */
+static void forged(void **state) {
+  (void)state;
+  size_t size;
+  closs_error error;
+  unsigned char *bundle = make(identity, &size);
+  for (int n = 0; n < 6; n += 2) { /* key, prefix and payload of the first row */
+    unsigned char *at = bundle + 80 + 8 * n, *length = at + 8;
+    const uint64_t was_at = closs_read_u64(at), was_length = closs_read_u64(length);
+    const uint64_t end = n == 4 ? size : closs_read_u64(bundle + 32);
+    const uint64_t wrong[][2] = {{end - 1, 2}, {end + 1, 0}, {79, 1}, {was_at, end - was_at + 1}, {was_at, UINT64_MAX}};
+    for (size_t i = 0; i < TEST_COUNT(wrong); i++) {
+      closs_write_u64(at, wrong[i][0]);
+      closs_write_u64(length, wrong[i][1]);
+      seal(bundle);
+      if (closs_bundle_check(bundle, size, &error) == CLOSS_OK) fail_msg("number %d: case %zu is taken", n, i);
+    }
+    closs_write_u64(at, was_at);
+    closs_write_u64(length, was_length);
+    seal(bundle);
+    assert_int_equal(closs_bundle_check(bundle, size, &error), CLOSS_OK);
+  }
+  /* A row that is not in the head, where the payloads are. */
+  unsigned char row[80 + 96] = {0};
+  memcpy(row, bundle, 16);
+  closs_write_u64(row + 16, sizeof row);
+  closs_write_u64(row + 24, 1);
+  closs_write_u64(row + 32, 80);
+  for (int n = 0; n < 6; n += 2)
+    closs_write_u64(row + 80 + 8 * n, 80);
+  seal(row);
+  assert_int_equal(closs_bundle_check(row, sizeof row, &error), CLOSS_INVALID_ARGUMENT);
+  free(bundle);
+}
+
 /* A bundle whose programs are for something else: the line that differs is told. */
 static void for_another(void **state) {
   (void)state;
@@ -215,9 +261,9 @@ static void other_versions(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(undamaged, set_up),      cmocka_unit_test_setup(flipped_bits, set_up),
-      cmocka_unit_test_setup(cut_short, set_up),      cmocka_unit_test_setup(for_another, set_up),
-      cmocka_unit_test_setup(other_versions, set_up),
+      cmocka_unit_test_setup(undamaged, set_up), cmocka_unit_test_setup(flipped_bits, set_up),
+      cmocka_unit_test_setup(cut_short, set_up), cmocka_unit_test_setup(for_another, set_up),
+      cmocka_unit_test_setup(forged, set_up),    cmocka_unit_test_setup(other_versions, set_up),
   };
   return cmocka_run_group_tests_name("bundle", tests, NULL, NULL);
 }

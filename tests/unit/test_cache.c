@@ -1,4 +1,6 @@
 /* Entries, keys, and the disk cache: a folder of the test's own, no OpenCL. */
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,6 +104,19 @@ static void keys(void **state) {
   assert_int_equal(*line, 'D');
   assert_int_equal(closs_key_line(first, strlen(first), "devic", &line), 0);
   free(again);
+  /* The digest is of all files. */
+  char text[CLOSS_SHA256_TEXT];
+  unsigned char digest[CLOSS_SHA256_BYTES];
+  closs_source source;
+  closs_sha256 hash;
+  closs_source_make(&spec, false, &source);
+  closs_sha256_start(&hash);
+  for (uint32_t i = 0; i < source.count; i++)
+    closs_sha256_add(&hash, source.files[i]->sha256, CLOSS_SHA256_BYTES);
+  closs_sha256_end(&hash, digest);
+  closs_sha256_text(digest, text);
+  closs_key_line(first, strlen(first), "source", &line);
+  assert_memory_equal(line, text, 64);
   /* Whatever changes the program changes the key. */
   const closs_program_spec changed[] = {
       {CLOSS_CONTIGUOUS_F64, CLOSS_L1, CLOSS_BODY_PASS, CLOSS_ANY, 0, 0},
@@ -194,6 +209,42 @@ static void limit(void **state) {
   expect(disk, "e", NULL); /* larger than the limit: nothing goes for it */
   expect(disk, "a", "0123456789");
   assert_non_null(strstr(here.log, "an entry of 32 bytes is larger than the limit"));
+  closs_disk_close(&context, disk);
+}
+
+/* Gives the entry that was just written its time of use. */
+static void used_at(const struct timespec at) {
+  char path[400];
+  struct stat status;
+  const struct timespec times[2] = {at, at};
+  DIR *list = opendir(here.path);
+  assert_non_null(list);
+  for (const struct dirent *one = readdir(list); one != NULL; one = readdir(list)) {
+    (void)snprintf(path, sizeof path, "%s/%s", here.path, one->d_name);
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_mtime > 10000)
+      assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+  }
+  closedir(list);
+}
+
+/* Seconds count before their parts do. */
+static void limit_over_days(void **state) {
+  (void)state;
+  closs_disk *disk = opened(30);
+  static const char *const names[] = {"a", "b", "c"};
+  static const struct timespec times[] = {{2000, 0}, {1000, 900000000}, {1500, 500000000}};
+  for (int i = 0; i < 3; i++) {
+    closs_disk_write(&context, disk, names[i], (const unsigned char *)"0123456789", 10);
+    used_at(times[i]);
+  }
+  closs_disk_write(&context, disk, "d", (const unsigned char *)"0123456789", 10);
+  used_at((struct timespec){3000, 0});
+  closs_disk_write(&context, disk, "e", (const unsigned char *)"0123456789", 10);
+  expect(disk, "b", NULL);
+  expect(disk, "c", NULL);
+  expect(disk, "a", "0123456789");
+  expect(disk, "d", "0123456789");
+  expect(disk, "e", "0123456789");
   closs_disk_close(&context, disk);
 }
 
@@ -384,8 +435,9 @@ static void default_folder(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(entries),     TEST(keys),      TEST(source_digests), TEST(write_and_read),  TEST(limit),
-      TEST(not_private), TEST(strangers), TEST(list_and_clear), TEST(order_of_caches), TEST(default_folder),
+      TEST(entries),         TEST(keys),        TEST(source_digests), TEST(write_and_read), TEST(limit),
+      TEST(limit_over_days), TEST(not_private), TEST(strangers),      TEST(list_and_clear), TEST(order_of_caches),
+      TEST(default_folder),
   };
   return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
 }

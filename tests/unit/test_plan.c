@@ -67,6 +67,36 @@ static void dimensions_collapse(void **state) {
   assert_int_equal(layout.terms[0].size[0], 30);
   assert_int_equal(layout.terms[0].stride[CLOSS_SLOT_INPUT][1], 60);
   assert_int_equal(layout.terms[0].stride[CLOSS_SLOT_TARGET][1], 30);
+  /* In the sum by columns, an array that it does not touch keeps nothing apart. */
+  options = usual(3, (uint64_t[]){4, 1, 1}, 3, (uint64_t[]){4, 5, 6});
+  closs_tensor gradient = options.target;
+  gradient.strides[1] = 10;
+  gradient.strides[0] = 50;
+  options.outputs = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+  options.target_gradient = &gradient;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.terms[0].rank, 3);
+  assert_int_equal(layout.terms[1].rank, 1);
+  assert_int_equal(layout.terms[1].size[0], 30);
+}
+
+/* The flags of a pass are fixed when its program is compiled, where that is contiguous and has no second pass. */
+static void fixed_flags(void **state) {
+  (void)state;
+  const closs_caps caps = cpu();
+  const uint64_t terms = 5000;
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  const closs_tensor weight = options.input;
+  closs_layout layout = planned(&options, &caps);
+  assert_int_equal(layout.programs[0].flags, layout.steps[0].flags);
+  options.input.strides[0] = 2;
+  layout = planned(&options, &caps);
+  assert_int_equal(layout.programs[0].flags, CLOSS_ANY);
+  options.input.strides[0] = 1;
+  options.weight = &weight; /* whose sum is a pass too */
+  layout = planned(&options, &caps);
+  assert_string_equal(variant(&layout), "contiguous_f32");
+  assert_int_equal(layout.programs[0].flags, CLOSS_ANY);
 }
 
 static void variants(void **state) {
@@ -115,24 +145,34 @@ static void index_width(void **state) {
   options.input.strides[0] = -(INT64_C(1) << 28);
   layout = planned(&options, &caps);
   assert_string_equal(variant(&layout), "strided_f32");
+  caps.int64 = true;
+  for (uint64_t less = 0; less < 2; less++) {
+    const uint64_t terms = (UINT64_C(1) << 30) - less;
+    options = usual(1, &terms, 1, &terms);
+    options.target.strides[0] = 0;
+    layout = planned(&options, &caps);
+    assert_string_equal(variant(&layout), less ? "strided_f32" : "strided_f32_wide");
+  }
 }
 
 /* Shares are powers of two of chunks, and together they are all chunks. */
 static void shares(void **state) {
   (void)state;
   const closs_caps caps = cpu();
-  for (uint64_t terms = 1; terms < UINT64_C(1) << 40; terms = terms * 3 + 4095) {
-    const closs_plan_options options = usual(1, &terms, 1, &terms);
-    const closs_layout layout = planned(&options, &caps);
-    const closs_step *pass = &layout.steps[0];
-    assert_int_equal(pass->body, CLOSS_BODY_PASS);
-    assert_int_equal((uint64_t)(pass->chunks - 1) * 4096 + pass->last, terms);
-    assert_in_range(pass->last, 1, 4096);
-    assert_int_equal(pass->items, ((pass->chunks - 1) >> pass->span) + 1);
-    assert_int_equal(layout.step_count, pass->items == 1 ? 1 : 2);
-    assert_int_equal((pass->flags & CLOSS_FLAG_FINISH) != 0, pass->items == 1);
-    assert_int_equal(layout.workspace, pass->items == 1 ? 0 : pass->items * 2 * sizeof(float));
-  }
+  for (uint64_t any = 1; any < UINT64_C(1) << 40; any = any * 3 + 4095)
+    for (int whole = 0; whole < 2; whole++) {
+      const uint64_t terms = whole ? (any + 4095) / 4096 * 4096 : any;
+      const closs_plan_options options = usual(1, &terms, 1, &terms);
+      const closs_layout layout = planned(&options, &caps);
+      const closs_step *pass = &layout.steps[0];
+      assert_int_equal(pass->body, CLOSS_BODY_PASS);
+      assert_int_equal((uint64_t)(pass->chunks - 1) * 4096 + pass->last, terms);
+      assert_in_range(pass->last, 1, 4096);
+      assert_int_equal(pass->items, ((pass->chunks - 1) >> pass->span) + 1);
+      assert_int_equal(layout.step_count, pass->items == 1 ? 1 : 2);
+      assert_int_equal((pass->flags & CLOSS_FLAG_FINISH) != 0, pass->items == 1);
+      assert_int_equal(layout.workspace, pass->items == 1 ? 0 : pass->items * 2 * sizeof(float));
+    }
 }
 
 /* Gradients of broadcast operands go before the pass, which may overwrite an operand; in place they are written last.
@@ -261,6 +301,7 @@ static void tuning(void **state) {
   assert_true(closs_tuning_for(&caps).stream_bytes > 0);
   caps.type = CLOSS_DEVICE_OTHER; /* the default: no special stores */
   assert_true(closs_tuning_for(&caps).stream_bytes == 0);
+  assert_int_equal(closs_tuning_for(&caps).max_items, 512); /* the last row, and not the one before */
 }
 
 /* A smaller work-group size for the steps that share one; the caller's own stays. */
@@ -312,6 +353,13 @@ static void short_loops(void **state) {
   assert_non_null(strstr(error.text, "the device ends loops after 65535"));
   caps.platform = "Something";
   layout = planned(&options, &caps);
+  options = usual(2, (uint64_t[]){7, 1}, 2, (uint64_t[]){7, 9});
+  options.input.dtype = options.target.dtype = CLOSS_C64;
+  options.outputs = CLOSS_OUTPUT_INPUT_GRADIENT;
+  layout = planned(&options, &caps);
+  closs_step real = layout.steps[0];
+  real.components = 1; /* which is gone through for each */
+  assert_int_equal(closs_loop_turns(&layout, &layout.steps[0]), 2 * closs_loop_turns(&layout, &real));
 }
 
 /* Turns that kernels took on llvmpipe of Mesa 22.3.6: after so many more before them, their results were wrong. */
@@ -530,6 +578,7 @@ static void arguments(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dimensions_collapse),
+      cmocka_unit_test(fixed_flags),
       cmocka_unit_test(variants),
       cmocka_unit_test(index_width),
       cmocka_unit_test(shares),

@@ -184,27 +184,51 @@ static void sum_of(closs_dtype dtype, size_t count, const void *terms, void *sum
   free(signs);
 }
 
+/*
+ * The terms of the first half come again in another order and with the other sign, over a range of magnitudes that no
+ * pair holds: the exact sum is 0, and what is left is the rounding of one order of additions and of no other.
+ */
+static void fill_opposite(float *narrow, double *full, size_t count, uint64_t *stream) {
+  const size_t half = count / 2;
+  narrow[count - 1] = 0;
+  full[count - 1] = 0;
+  for (size_t i = 0; i < half; ++i) {
+    const uint64_t random = test_random(stream);
+    const int exponent = (int)(random >> 32) % 63 - 31;
+    const size_t other = half + i * 1021 % half; /* 1021 is a prime that no half is a multiple of */
+    narrow[i] = ldexpf(1 + (float)(random % 8388608) * 0x1p-23F, exponent);
+    narrow[other] = -narrow[i];
+    full[i] = ldexp(1 + (double)(random >> 12) * 0x1p-52, 5 * exponent);
+    full[other] = -full[i];
+  }
+}
+
 static void sums_are_the_published_ones(void **state) {
   (void)state;
+  unsigned narrow_noise = 0, full_noise = 0;
   static const size_t counts[] = {
       0, 1, 2, 63, 64, 65, 4095, 4096, 4097, 8192, 3 * 4096, 3 * 4096 + 1, 7 * 4096 + 100, 100003};
   uint64_t stream = 21;
   for (unsigned i = 0; i < TEST_COUNT(counts); ++i)
-    for (int repeat = 0; repeat < 10; ++repeat) {
+    for (int repeat = 0; repeat < 15; ++repeat) {
       const test_values values = repeat < 5 ? TEST_PLAIN : TEST_POSITIVE;
       float *narrow = test_allocate(counts[i] * sizeof *narrow), narrow_sum;
       double *full = test_allocate(counts[i] * sizeof *full), full_sum;
       test_fill(CLOSS_F32, narrow, counts[i], values, &stream);
       test_fill(CLOSS_F64, full, counts[i], values, &stream);
+      if (repeat >= 10 && counts[i] > 0) fill_opposite(narrow, full, counts[i], &stream);
       sum_of(CLOSS_F32, counts[i], narrow, &narrow_sum);
       sum_of(CLOSS_F64, counts[i], full, &full_sum);
       const float narrow_expected = naive_value_f32(naive_sum_f32(narrow, counts[i]));
       const double full_expected = naive_value_f64(naive_sum_f64(full, counts[i]));
       assert_memory_equal(&narrow_sum, &narrow_expected, sizeof narrow_sum);
       assert_memory_equal(&full_sum, &full_expected, sizeof full_sum);
+      narrow_noise += repeat >= 10 && narrow_sum != 0;
+      full_noise += repeat >= 10 && full_sum != 0;
       free(narrow);
       free(full);
     }
+  assert_true(narrow_noise > TEST_COUNT(counts) && full_noise > TEST_COUNT(counts)); /* else the order is not seen */
 }
 
 /* ---- Edges: one element of f32 each, and what must come out, bit for bit ---- */
