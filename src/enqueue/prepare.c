@@ -71,12 +71,6 @@ static closs_status make_kernels(closs_plan *plan, closs_error *error) {
     cl_int code = CL_SUCCESS;
     kernel_name(program, plan->layout.steps[i].body, name);
     plan->kernels[i].single = program->single;
-    if (program->single) {
-      status = closs_layout_check_single(&plan->layout, i, &plan->context->caps, error);
-      if (status != CLOSS_OK) {
-        break;
-      }
-    }
     plan->kernels[i].handle = plan->context->cl.CreateKernel(program->handle, name, &code);
     if (code != CL_SUCCESS) {
       plan->kernels[i].handle = NULL;

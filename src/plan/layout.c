@@ -452,41 +452,25 @@ static void set_numbers(const closs_request *request, closs_layout *layout) {
   layout->reciprocal = 1.0f / (float)request->parameters[0];
 }
 
-/* Refuses what the device would not do to its end: a step, of which a work-item does so many times its loops. */
-static closs_status check_step(uint32_t most, const closs_layout *layout, const closs_step *step, uint64_t times,
-                               closs_error *error) {
-  if (!closs_loops_end(layout, step)) {
-    return closs_fail(error, CLOSS_UNSUPPORTED,
-                      "operands: their layout takes work-groups of a multiple of %u, and not of %u; the device ends "
-                      "loops after %u",
-                      CLOSS_TOGETHER, (unsigned)step->local, (unsigned)most);
-  }
-  const uint64_t turns = closs_loop_turns(layout, step);
-  if (turns > most / times) {
-    return closs_fail(error, CLOSS_UNSUPPORTED,
-                      "operands: their layout may take %llu turns of loops, %llu times, in work-groups of %u; the "
-                      "device ends loops after %u",
-                      (unsigned long long)turns, (unsigned long long)times, (unsigned)step->local, (unsigned)most);
+/* Refuses what the device would not do to its end. */
+static closs_status check_loops(const closs_tuning *tuning, const closs_layout *layout, closs_error *error) {
+  for (uint32_t i = 0; i < layout->step_count && tuning->loop_turns != 0; i++) {
+    const closs_step *step = &layout->steps[i];
+    if (!closs_loops_end(layout, step)) {
+      return closs_fail(error, CLOSS_UNSUPPORTED,
+                        "operands: their layout takes work-groups of a multiple of %u, and not of %u; the device ends "
+                        "loops after %u",
+                        CLOSS_TOGETHER, (unsigned)step->local, (unsigned)tuning->loop_turns);
+    }
+    uint64_t turns = closs_loop_turns(layout, step);
+    if (turns > tuning->loop_turns) {
+      return closs_fail(error, CLOSS_UNSUPPORTED,
+                        "operands: their layout may take %llu turns of loops in work-groups of %u; the device ends "
+                        "loops after %u",
+                        (unsigned long long)turns, (unsigned)step->local, (unsigned)tuning->loop_turns);
+    }
   }
   return CLOSS_OK;
-}
-
-static closs_status check_loops(const closs_tuning *tuning, const closs_layout *layout, closs_error *error) {
-  closs_status status = CLOSS_OK;
-  for (uint32_t i = 0; i < layout->step_count && tuning->loop_turns != 0 && status == CLOSS_OK; i++) {
-    status = check_step(tuning->loop_turns, layout, &layout->steps[i], 1, error);
-  }
-  return status;
-}
-
-closs_status closs_layout_check_single(const closs_layout *layout, uint32_t step, const closs_caps *caps,
-                                       closs_error *error) {
-  const closs_tuning tuning = closs_tuning_for(caps);
-  closs_step alone = layout->steps[step];
-  const bool shared = alone.body == CLOSS_BODY_PASS || alone.body == CLOSS_BODY_COLUMNS;
-  const uint64_t times = (uint64_t)alone.columns * (shared ? alone.items : alone.components);
-  alone.local = 1;
-  return tuning.loop_turns == 0 ? CLOSS_OK : check_step(tuning.loop_turns, layout, &alone, times, error);
 }
 
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,

@@ -62,10 +62,6 @@ typedef struct closs_layout {
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error);
 
-/* CLOSS_UNSUPPORTED where the device would end the loops of a step that one work-item does all of. */
-closs_status closs_layout_check_single(const closs_layout *layout, uint32_t step, const closs_caps *caps,
-                                       closs_error *error);
-
 /* Halves the work-group size of a step, and of those that share it; false where that cannot be. What is launched and
  * left in the workspace stays the same. */
 bool closs_layout_shrink(closs_layout *layout, uint32_t step);
