@@ -561,24 +561,12 @@ static void arguments(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(dimensions_collapse),
-      cmocka_unit_test(fixed_flags),
-      cmocka_unit_test(variants),
-      cmocka_unit_test(index_width),
-      cmocka_unit_test(shares),
-      cmocka_unit_test(order_of_launches),
-      cmocka_unit_test(blocks_of_columns),
-      cmocka_unit_test(groups),
-      cmocka_unit_test(tuning),
-      cmocka_unit_test(shrinking),
-      cmocka_unit_test(short_loops),
-      cmocka_unit_test(loop_turns),
-      cmocka_unit_test(lone_work_items),
-      cmocka_unit_test(sources),
-      cmocka_unit_test(devices_without),
-      cmocka_unit_test(little_local_memory),
-      cmocka_unit_test(short_addresses),
-      cmocka_unit_test(arguments),
+      cmocka_unit_test(dimensions_collapse), cmocka_unit_test(fixed_flags),     cmocka_unit_test(variants),
+      cmocka_unit_test(index_width),         cmocka_unit_test(shares),          cmocka_unit_test(order_of_launches),
+      cmocka_unit_test(blocks_of_columns),   cmocka_unit_test(groups),          cmocka_unit_test(tuning),
+      cmocka_unit_test(shrinking),           cmocka_unit_test(short_loops),     cmocka_unit_test(loop_turns),
+      cmocka_unit_test(lone_work_items),     cmocka_unit_test(sources),         cmocka_unit_test(devices_without),
+      cmocka_unit_test(little_local_memory), cmocka_unit_test(short_addresses), cmocka_unit_test(arguments),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }
