@@ -164,6 +164,7 @@ static void order(void **state) {
         test_results results;
         char text[80];
         work.options.schedule = schedule;
+        work.options.work_group = schedule == CLOSS_SCHEDULE_GROUPS ? 128 : 0; /* two chunks at a time */
         snprintf(text, sizeof text, "order of additions, %u columns%s, schedule %d", (unsigned)columns,
                  broadcast ? ", broadcast" : "", (int)schedule);
         assert_int_equal(test_work_compare(device, &work, text, &results), CLOSS_OK);
