@@ -150,7 +150,7 @@ MUTATIONS = [
              "compute", "schedules"),
     mutation("step_over_an_edge", "cl/access/strided.cl", "cursor->size - cursor->walk.at[0] <= (closs_index)count",
              "cursor->size - cursor->walk.at[0] < (closs_index)count",
-             "compute", "schedules", "partial"),
+             "compute", "schedules"),
     mutation("stores_past_the_cache", "cl/access/vector.cl", "(size * CLOSS_VALUE_WIDTH - 1u)", "(size - 1u)",
              "streams"),
     mutation("sibling_on_the_device", "cl/extend.cl", "((block - 1u) << level) >= begin",

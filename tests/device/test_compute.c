@@ -71,6 +71,13 @@ static void test_three_dimensions(void **state) {
     compare(*state, &work, "three dimensions");
     test_work_free(&work);
   }
+  /* Columns whose terms are two of them: a lane's steps of 64 end just where the inner one does. */
+  const closs_tensor padded = {CLOSS_F32, 3, {5, 128, 20}, {129 * 20, 20, 1}},
+                     row = closs_tensor_contiguous(CLOSS_F32, 1, padded.shape + 2);
+  test_work work = test_work_make(CLOSS_SMOOTH_L1, CLOSS_SUM, CLOSS_OUTPUT_TARGET_GRADIENT, &padded, &row);
+  test_work_outputs(&work, 0);
+  compare(*state, &work, "columns of two dimensions");
+  test_work_free(&work);
 }
 
 static void test_in_place(void **state) {
