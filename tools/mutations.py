@@ -164,7 +164,8 @@ MUTATIONS = [
              "schedules", "partial"),
     mutation("sign_of_the_target", "cl/result.cl", "of_target ? -v : v", "v",
              "schedules"),
-    mutation("weighted_row_lost", "cl/linear.cl", "uint last = min(count - 1u - i, 3u);", "uint last = 3u;", "linear"),
+    mutation("weight_of_another_row", "cl/linear.cl", "weight[(tile + i) * (size_t)weight_stride]",
+             "weight[(begin + i) * (size_t)weight_stride]", "linear"),
     # ---- the layer and the program ----
     mutation("leading_dimension", "src/linear/check.c", "*leading < columns", "*leading + 1 < columns", "linear"),
     mutation("outputs_half_renamed", "tools/closs/output.c", "if (!good) take_back(outputs, done - 1);", "",

@@ -278,6 +278,7 @@ static void test_gradient_of_an_operand_broadcast_to_nothing(void **state) {
   const uint64_t shape[] = {0, 3};
   const closs_tensor empty = closs_tensor_contiguous(CLOSS_F32, 2, shape),
                      row = closs_tensor_contiguous(CLOSS_F32, 1, shape + 1);
+  uint64_t stream = 1;
   for (size_t l = 0; l < closs_loss_count(); ++l)
     for (closs_reduction reduction = CLOSS_NONE; reduction <= CLOSS_SUM; ++reduction) {
       test_work work = test_work_make(closs_loss_at(l)->loss, reduction, ALL_OUTPUTS, &empty, &row);
@@ -286,6 +287,9 @@ static void test_gradient_of_an_operand_broadcast_to_nothing(void **state) {
       assert_int_equal(test_work_compare(*state, &work, "no terms", &results), CLOSS_OK);
       expect(CLOSS_F32, &results.arrays[TEST_TARGET_GRADIENT], 0, "no terms");
       test_results_free(&results);
+      work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE; /* and adds nothing */
+      test_array_fill(&work.arrays[TEST_TARGET_GRADIENT], TEST_PLAIN, &stream);
+      assert_int_equal(test_work_compare(*state, &work, "no terms, accumulated", NULL), CLOSS_OK);
       test_work_free(&work);
     }
 }
