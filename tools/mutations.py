@@ -141,7 +141,7 @@ MUTATIONS = [
              "classes", "edges"),
     mutation("nan_slope_of_l1", "cl/losses/l1.cl", "d < 0 ? CLOSS_VALUE(-1) : d;",
              "d < 0 ? CLOSS_VALUE(-1) : CLOSS_VALUE(0);",
-             "golden", "edges"),
+             "edges"),
     mutation("huber_at_delta", "cl/losses/huber.cl", "d > p ? CLOSS_VALUE(p)", "d >= p ? CLOSS_VALUE(-p)",
              "self_test", "golden"),
     mutation("place_in_local_memory", "cl/schedule/groups.cl", "i / h * CLOSS_LANES + i % h", "i / h * h + i % h",
