@@ -157,7 +157,7 @@ MUTATIONS = [
              "((block - 1u) << level) > begin",
              "streams"),
     mutation("stale_lanes", "cl/extend.cl", "full < chunks ? pairs", "full <= chunks ? pairs",
-             "streams", "partial"),
+             "schedules"),
     mutation("order_of_lanes", "cl/columns.cl", "(i & 2u) << 3 | (i & 4u) << 1", "(i & 2u) << 2 | (i & 4u) << 2",
              "schedules"),
     mutation("last_block_of_columns", "cl/columns.cl", "min(row - begin, block)", "block",
