@@ -195,6 +195,7 @@ static void test_weights_of_zero(void **state) {
                    /* weights, residuals, weighted mean */
                    {0, 0, 1, 2, nan_value},  {0, 0, 0, 0, nan_value}, {1, -1, 1, 2, -inf}, {1, -1, 2, 1, inf},
                    {1, -1, 2, 2, nan_value}, {2, 2, 1, 3, 2},         {-1, -1, 1, 3, 2},   {inf, 1, 1, 1, nan_value},
+                   {-1, -1, 1, inf, inf},    {-1, 3, inf, 1, -inf},
                };
   for (size_t t = 0; t < TEST_COUNT(types); ++t) {
     test_work work = make_work(CLOSS_L1, 0, CLOSS_NONE, types[t], 70, 1);
