@@ -73,6 +73,7 @@ elsewhere() {
   elif [ "${CLOSS_TEST_FULL-}" ]; then
     every[$1]=1
     which+=(--suite stream)
+    [[ $1 != intel-* ]] || which+=(--suite pack) # SPIR-V, where clang-14 and llvm-spirv-14 are installed
   fi
   CLOSS_TEST_EVERY=${every[$1]} meson test -C "$folder" --no-rebuild --print-errorlogs --num-processes 1 \
     --timeout-multiplier 5 --logbase "$1" "${arguments[@]}" "${which[@]}"

@@ -456,6 +456,12 @@ static void set_numbers(const closs_request *request, closs_layout *layout) {
 static closs_status check_loops(const closs_tuning *tuning, const closs_layout *layout, closs_error *error) {
   for (uint32_t i = 0; i < layout->step_count && tuning->loop_turns != 0; i++) {
     const closs_step *step = &layout->steps[i];
+    if (!closs_loops_end(layout, step)) {
+      return closs_fail(error, CLOSS_UNSUPPORTED,
+                        "operands: their layout takes work-groups of a multiple of %u, and not of %u; the device ends "
+                        "loops after %u",
+                        CLOSS_TOGETHER, (unsigned)step->local, (unsigned)tuning->loop_turns);
+    }
     uint64_t turns = closs_loop_turns(layout, step);
     if (turns > tuning->loop_turns) {
       return closs_fail(error, CLOSS_UNSUPPORTED,

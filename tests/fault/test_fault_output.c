@@ -17,6 +17,7 @@
 #include "files.h"
 #include "operand.h"
 #include "output.h"
+#include "pack_spirv.h"
 
 /* What a child tells. */
 static struct told {
@@ -209,6 +210,34 @@ static void pack(void **state) {
                     .streams = true});
 }
 
+/* Two compilers that give what they get. */
+static bool module(struct failure *failure) {
+  const closs_offline_source source = {.name = "closs_l1", .text = "\003\002#\007 module", .text_size = 11};
+  closs_image image;
+  const bool good = pack_spirv_module(&source, &image, failure) &&
+                    ((image.size == 11 && memcmp(image.bytes, source.text, 11) == 0) ||
+                     failure_set(failure, 99, "another module of %zu bytes", image.size));
+  free((void *)(uintptr_t)image.bytes);
+  return good;
+}
+
+static void spirv(void **state) {
+  (void)state;
+  setenv("TMPDIR", "t", 1);
+  setenv("CLOSS_CLANG", "./compiler", 1);
+  setenv("CLOSS_LLVM_SPIRV", "./compiler", 1);
+  fail_each(&(path){.name = "closs pack --spirv, a module",
+                    .work = module,
+                    .before = "mkdir -p t && { test -x compiler || { echo '#!/bin/sh'; echo 'exec cat'; } >compiler; } "
+                              "&& chmod +x compiler",
+                    .failed = "test \"$(echo $(ls -A . t))\" = '.: compiler t t:'",
+                    .done = "test \"$(echo $(ls -A . t))\" = '.: compiler t t:'",
+                    .harmless = FILE_CALL(close)});
+  unsetenv("TMPDIR");
+  unsetenv("CLOSS_CLANG");
+  unsetenv("CLOSS_LLVM_SPIRV");
+}
+
 /* ---- inputs alone ---- */
 
 static bool read_bundle(struct failure *failure) {
@@ -253,7 +282,7 @@ static void inputs(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-  const struct CMUnitTest tests[] = {TEST(two_outputs), TEST(inputs), TEST(commands), TEST(pack)};
+  const struct CMUnitTest tests[] = {TEST(two_outputs), TEST(inputs), TEST(commands), TEST(pack), TEST(spirv)};
   setenv("CLOSS_CACHE", "0", 1);
   unsetenv("CLOSS_DEVICE");
   unsetenv("CLOSS_BUNDLE");

@@ -362,6 +362,67 @@ static void short_loops(void **state) {
   assert_int_equal(closs_loop_turns(&layout, &layout.steps[0]), 2 * closs_loop_turns(&layout, &real));
 }
 
+/* Turns that kernels took on llvmpipe of Mesa 22.3.6: after so many more before them, their results were wrong. */
+static void loop_turns(void **state) {
+  (void)state;
+  enum { SAME, OF_F16, ROW, COLUMN, TRANSPOSED }; /* targets */
+  static const struct {
+    uint64_t rows, columns;
+    int targets;
+    uint32_t outputs, work_group; /* 0: schedule lanes */
+    uint64_t measured;            /* of the first step */
+  } cases[] = {
+      {16384, 3, ROW, CLOSS_OUTPUT_LOSS, 0, 43063},   {7021, 7, ROW, CLOSS_OUTPUT_LOSS, 0, 32820},
+      {983, 50, ROW, CLOSS_OUTPUT_LOSS, 0, 30478},    {491, 100, ROW, CLOSS_OUTPUT_LOSS, 0, 31236},
+      {163, 300, ROW, CLOSS_OUTPUT_LOSS, 0, 32226},   {163, 300, TRANSPOSED, CLOSS_OUTPUT_LOSS, 0, 32226},
+      {1, 40960, SAME, CLOSS_OUTPUT_LOSS, 0, 4641},   {1, 9000, SAME, CLOSS_OUTPUT_LOSS, 64, 97},
+      {1, 9000, SAME, CLOSS_OUTPUT_LOSS, 1, 4560},    {1, 9000, OF_F16, CLOSS_OUTPUT_LOSS, 64, 5184},
+      {1, 9000, OF_F16, CLOSS_OUTPUT_LOSS, 8, 41196}, {13653, 3, COLUMN, CLOSS_OUTPUT_TARGET_GRADIENT, 0, 796},
+      {40960, 1, COLUMN, CLOSS_OUTPUT_LOSS, 0, 4490},
+  };
+  const closs_caps caps = cpu();
+  for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+    const uint64_t shape[] = {cases[i].rows, cases[i].columns}, ends[] = {cases[i].rows, 1};
+    const int targets = cases[i].targets;
+    closs_plan_options options = usual(2, shape, 2, shape);
+    if (targets == OF_F16) options.target.dtype = CLOSS_F16;
+    if (targets == ROW) options.target = closs_tensor_contiguous(CLOSS_F32, 1, shape + 1);
+    if (targets == COLUMN) options.target = closs_tensor_contiguous(CLOSS_F32, 2, ends);
+    if (targets == TRANSPOSED) options.target.strides[0] = 1;
+    if (targets == TRANSPOSED) options.target.strides[1] = (int64_t)shape[0];
+    options.outputs = cases[i].outputs;
+    options.schedule = cases[i].work_group ? CLOSS_SCHEDULE_GROUPS : CLOSS_SCHEDULE_LANES;
+    options.work_group = cases[i].work_group;
+    options.vector_width = cases[i].work_group ? 1 : 0;
+    const closs_layout layout = planned(&options, &caps);
+    const uint64_t turns = closs_loop_turns(&layout, &layout.steps[0]) >> layout.steps[0].span; /* a chunk's */
+    if (turns < cases[i].measured)
+      fail_msg("case %zu: %llu turns of %llu", i, (unsigned long long)turns, (unsigned long long)cases[i].measured);
+  }
+  const closs_layout none = {0};
+  const closs_step merge = {.body = CLOSS_BODY_MERGE, .items = 220};
+  assert_in_range(closs_loop_turns(&none, &merge), 662, 3 * 662);
+}
+
+/* A device that ends loops early has work-items that nobody asked for: their strided loops may have no end. */
+static void lone_work_items(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  closs_error error;
+  closs_layout layout;
+  const uint64_t terms[] = {3 * 4096}, shape[] = {100, 50};
+  closs_plan_options plain = usual(1, terms, 1, terms), strided = usual(2, shape, 1, shape + 1);
+  caps.platform = "rusticl";
+  layout = planned(&strided, &caps);
+  caps.max_work_group = 1;
+  caps.local_memory = 256;
+  layout = planned(&plain, &caps);
+  assert_int_equal(layout.steps[0].local, 1);
+  assert_int_equal(plan(&strided, &caps, &layout, &error), CLOSS_UNSUPPORTED);
+  assert_string_equal(error.text, "operands: their layout takes work-groups of a multiple of 8, and not of 1; the "
+                                  "device ends loops after 65535");
+}
+
 /* The text of a program: its options are structure alone, and fit. */
 static void sources(void **state) {
   (void)state;
@@ -511,6 +572,8 @@ int main(void) {
       cmocka_unit_test(tuning),
       cmocka_unit_test(shrinking),
       cmocka_unit_test(short_loops),
+      cmocka_unit_test(loop_turns),
+      cmocka_unit_test(lone_work_items),
       cmocka_unit_test(sources),
       cmocka_unit_test(devices_without),
       cmocka_unit_test(little_local_memory),

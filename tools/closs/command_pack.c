@@ -11,6 +11,7 @@
 #include "file.h"
 #include "output.h"
 #include "pack_sources.h"
+#include "pack_spirv.h"
 #include "progress.h"
 
 enum { MOST_LISTED = 64 };
@@ -18,6 +19,7 @@ enum { MOST_LISTED = 64 };
 struct pack_call {
   const struct arguments *arguments;
   const char *output, *c_array, *source;
+  bool spirv;
   closs_bundle_options options;
   closs_loss losses[MOST_LISTED];
   closs_dtype dtypes[MOST_LISTED];
@@ -74,6 +76,7 @@ static bool is_identifier(const char *text) {
 
 static bool read_images(struct pack_call *call, struct failure *failure) {
   const struct arguments *arguments = call->arguments;
+  if (arguments_value(arguments, "binary") == NULL) return true;
   call->images = calloc(arguments->given_count + 1, sizeof *call->images);
   if (call->images == NULL) return failure_set(failure, STATUS_FAILED, "closs pack: out of memory");
   for (size_t i = 0; i < arguments->given_count; i++) {
@@ -94,15 +97,19 @@ static bool parse(struct pack_call *call, struct failure *failure) {
   call->output = arguments_value(arguments, "output");
   call->c_array = arguments_value(arguments, "c-array");
   call->source = arguments_value(arguments, "source");
+  call->spirv = arguments_value(arguments, "spirv") != NULL;
   if (arguments->operand_count > 0)
     return failure_set(failure, STATUS_USAGE, "closs pack: unexpected '%s'", arguments->operands[0]);
   if (call->output == NULL && call->source == NULL)
     return failure_set(failure, STATUS_USAGE, "closs pack: nothing to write; expected --output FILE or --source DIR");
-  if (call->source != NULL && (call->output != NULL || call->c_array != NULL || binary))
+  if (call->source != NULL && (call->output != NULL || call->c_array != NULL || binary || call->spirv))
     return failure_set(failure, STATUS_USAGE, "--%s: has no effect with --source, which writes sources alone",
                        call->output != NULL ? "output"
                        : binary             ? "binary"
+                       : call->spirv        ? "spirv"
                                             : "c-array");
+  if (call->spirv && binary)
+    return failure_set(failure, STATUS_USAGE, "--binary: has no effect with --spirv, which makes the images itself");
   if (call->c_array != NULL && !is_identifier(call->c_array))
     return failure_set(failure, STATUS_USAGE, "--c-array: '%s'; expected a name in C", call->c_array);
   return (losses == NULL || read_losses(call, losses, failure)) &&
@@ -139,8 +146,16 @@ static bool write_bundle(struct pack_call *call, struct failure *failure) {
   closs_error error;
   struct output *output = outputs_add(&call->outputs, "--output", call->output, failure);
   if (output == NULL) return false;
-  if (closs_bundle_make(call->device.context, &call->options, &call->bundle, &size, &error) != CLOSS_OK)
+  if (call->spirv) {
+    const bool made = pack_spirv(&call->device, &call->options, &call->images, &call->options.image_count, failure);
+    call->options.images = call->images;
+    if (!made) return false;
+  }
+  if (closs_bundle_make(call->device.context, &call->options, &call->bundle, &size, &error) != CLOSS_OK) {
+    /* Images that the user did not give are not the user's fault. */
+    if (call->spirv) return failure_set(failure, STATUS_FAILED, "--spirv: %s", error.text);
     return failure_set_closs(failure, &error);
+  }
   output->parts[0] = call->bundle;
   output->sizes[0] = size;
   if (call->c_array != NULL && !make_text(call, output, size, failure)) return false;
@@ -150,7 +165,8 @@ static bool write_bundle(struct pack_call *call, struct failure *failure) {
 bool command_pack(const struct arguments *arguments, struct failure *failure) {
   const closs_bundle_options defaults = CLOSS_BUNDLE_OPTIONS_INIT;
   struct pack_call call = {.arguments = arguments, .options = defaults};
-  bool good = parse(&call, failure) && device_open_chosen(arguments, &call.device, failure);
+  bool good = parse(&call, failure) && device_open_chosen(arguments, &call.device, failure) &&
+              (!call.spirv || pack_spirv_taken(&call.device, failure));
   if (good) {
     progress_begin("pack");
     good = call.source != NULL ? pack_sources(&call.device, &call.options, call.source, failure)

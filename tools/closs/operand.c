@@ -42,22 +42,12 @@ static bool map_spool(struct operand *operand, int spool, size_t size, struct fa
   return true;
 }
 
-static bool write_all(int descriptor, const char *at, size_t left) {
-  while (left > 0) {
-    ssize_t written = write(descriptor, at, left);
-    if (written < 0 && errno != EINTR) return false;
-    at += written > 0 ? written : 0;
-    left -= written > 0 ? (size_t)written : 0;
-  }
-  return true;
-}
-
 /* Goes on with a stream whose first bytes are in operand->memory: those and the others into a mapped temporary file. */
 static bool spool_stream(struct operand *operand, int descriptor, size_t *size, struct failure *failure) {
   int spool = spool_open();
   bool good = spool >= 0;
   for (size_t got = *size; good && got != 0;) {
-    good = write_all(spool, operand->memory, got);
+    good = spool_write(spool, operand->memory, got);
     ssize_t more = -1;
     while (good && (more = read(descriptor, operand->memory, *size < 65536 ? *size : 65536)) < 0 && errno == EINTR)
       continue;

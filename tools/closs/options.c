@@ -41,6 +41,7 @@ static const struct option options[] = {
     {"c-array", 0, COMMAND_PACK, false, false, "NAME", "write the bundle as an array in C"},
     {"source", 0, COMMAND_PACK, false, false, "DIR", "write sources for a vendor's offline compiler instead"},
     {"binary", 0, COMMAND_PACK, true, false, "FILE", "an image that it made of them (repeatable)"},
+    {"spirv", 0, COMMAND_PACK, false, false, NULL, "pack SPIR-V modules, which clang and llvm-spirv make"},
     {"probe", 0, COMMAND_DEVICES, false, false, NULL, "find out the class of each device where it is not known"},
     {"full", 0, COMMAND_CHECK, false, false, NULL, "more cases, and larger ones"},
     {"sizes", 0, COMMAND_BENCH, false, false, "N,N,...",
@@ -247,7 +248,9 @@ static const char bench_help[] =
 static const char pack_help[] =
     "\nA program takes the bundle by closs_context_options.bundle, closs itself from the file that $CLOSS_BUNDLE "
     "names.\n"
-    "--source writes a .cl file a program, which needs no options, and manifest.json; one image must hold them all.\n";
+    "--source writes a .cl file a program, which needs no options, and manifest.json; one image must hold them all.\n"
+    "--spirv runs $CLOSS_CLANG and $CLOSS_LLVM_SPIRV, else clang-14 and llvm-spirv-14 or what is there of later "
+    "ones.\n";
 
 static const char cache_help[] =
     "\nThe folder is $CLOSS_CACHE_DIR, else closs in $XDG_CACHE_HOME, else ~/.cache/closs; CLOSS_CACHE=0 turns it "

@@ -3,28 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-/* Without initialisation files (-d): pictures are the same for every user. */
-static int spawn_gnuplot(struct plot *plot, int standard_input) {
-  char *const command[] = {"gnuplot", "-d", "-", NULL};
-  posix_spawn_file_actions_t actions;
-  int code = posix_spawn_file_actions_init(&actions);
-  if (code != 0) return code;
-  posix_spawn_file_actions_adddup2(&actions, standard_input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, fileno(plot->picture), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, fileno(plot->complaints), STDERR_FILENO);
-  code = posix_spawnp(&plot->process, command[0], &actions, NULL, command, environ);
-  if (code != 0) plot->process = 0;
-  posix_spawn_file_actions_destroy(&actions);
-  return code;
-}
+#include "child.h"
+#include "spool.h"
 
 static bool start(struct plot *plot, struct failure *failure) {
   int ends[2];
@@ -35,7 +20,10 @@ static bool start(struct plot *plot, struct failure *failure) {
   /* gnuplot must not hold the writing end of its own input: it would never see its end. */
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
   fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-  int code = spawn_gnuplot(plot, ends[0]);
+  /* Without initialisation files (-d): pictures are the same for every user. */
+  char *const command[] = {"gnuplot", "-d", "-", NULL};
+  int code = child_start(&plot->process, command, ends[0], fileno(plot->picture), fileno(plot->complaints));
+  if (code != 0) plot->process = 0;
   close(ends[0]);
   plot->script = code == 0 ? fdopen(ends[1], "w") : NULL;
   if (plot->script != NULL) return true;
@@ -84,21 +72,10 @@ void plot_data(struct plot *plot, const char *name, size_t rows, size_t columns,
   fputs("END_OF_DATA\n", plot->script);
 }
 
-/* All that was written to a file without a name, from malloc() and with a 0 behind it; NULL with errno. */
-static char *take(FILE *file, size_t *size) {
-  long length = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-  char *bytes = length < 0 ? NULL : malloc((size_t)length + 1);
-  if (bytes == NULL) return NULL;
-  rewind(file);
-  *size = fread(bytes, 1, (size_t)length, file);
-  bytes[*size] = 0;
-  return bytes;
-}
-
 /* gnuplot's last word on what it did not understand. */
 static bool refuse(struct plot *plot, struct failure *failure) {
   size_t size = 0;
-  char *text = take(plot->complaints, &size);
+  char *text = spool_read(fileno(plot->complaints), &size);
   const char *line = "no picture";
   char *next = NULL;
   for (char *at = text == NULL ? NULL : strtok_r(text, "\n", &next); at != NULL; at = strtok_r(NULL, "\n", &next))
@@ -113,8 +90,7 @@ static int finish(struct plot *plot) {
   int status = 0;
   if (plot->script != NULL) fclose(plot->script); /* a gnuplot that is gone has said why */
   plot->script = NULL;
-  while (plot->process != 0 && waitpid(plot->process, &status, 0) < 0 && errno == EINTR)
-    continue;
+  if (plot->process != 0) status = child_wait(plot->process);
   plot->process = 0;
   return status;
 }
@@ -123,7 +99,7 @@ bool plot_end(struct plot *plot, struct output *file, struct failure *failure) {
   int status = finish(plot);
   size_t size = 0;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return refuse(plot, failure);
-  plot->png = take(plot->picture, &size);
+  plot->png = spool_read(fileno(plot->picture), &size);
   if (plot->png == NULL)
     return failure_set(failure, STATUS_FAILED, "%s: the picture cannot be read: %s", plot->option, strerror(errno));
   if (size == 0) return refuse(plot, failure);

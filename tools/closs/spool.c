@@ -37,3 +37,31 @@ void *spool_map(int descriptor, size_t size) {
   errno = code;
   return NULL;
 }
+
+bool spool_write(int descriptor, const char *bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t written = write(descriptor, bytes, size);
+    if (written < 0 && errno != EINTR) return false;
+    bytes += written > 0 ? written : 0;
+    size -= written > 0 ? (size_t)written : 0;
+  }
+  return true;
+}
+
+char *spool_read(int descriptor, size_t *size) {
+  const off_t length = lseek(descriptor, 0, SEEK_END);
+  char *bytes = length < 0 || lseek(descriptor, 0, SEEK_SET) != 0 ? NULL : malloc((size_t)length + 1);
+  *size = 0;
+  while (bytes != NULL && *size < (size_t)length) {
+    const ssize_t part = read(descriptor, bytes + *size, (size_t)length - *size);
+    if (part < 0 && errno == EINTR) continue;
+    if (part <= 0) {
+      if (part == 0) errno = EIO; /* shortened meanwhile */
+      free(bytes);
+      return NULL;
+    }
+    *size += (size_t)part;
+  }
+  if (bytes != NULL) bytes[*size] = 0;
+  return bytes;
+}

@@ -1,7 +1,8 @@
-/* Temporary files without a name, for what is to take no memory. */
+/* Temporary files without a name, for what is to take no memory, or to reach another process. */
 #ifndef PROGRAM_SPOOL_H
 #define PROGRAM_SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Makes an empty one in $TMPDIR, else in /tmp. Returns its descriptor; -1 with errno. */
@@ -12,5 +13,11 @@ int spool_open(void);
  * here, not a signal later. NULL with errno, and an empty file where only the mapping failed.
  */
 void *spool_map(int descriptor, size_t size);
+
+/* Writes all of it behind what was written; false with errno. */
+bool spool_write(int descriptor, const char *bytes, size_t size);
+
+/* All that is in one, from malloc(), and one zero behind it. NULL with errno. */
+char *spool_read(int descriptor, size_t *size);
 
 #endif

@@ -59,7 +59,7 @@ _closs() {
     more='l1 mse smooth_l1 huber'
     ;;
   'pack')
-    options='-o --output --losses --dtypes --c-array --source --binary --device --json -v --verbose --help'
+    options='-o --output --losses --dtypes --c-array --source --binary --spirv --device --json -v --verbose --help'
     first=''
     more=''
     ;;

@@ -89,6 +89,7 @@ complete -c closs -n '__fish_seen_subcommand_from pack' -l dtypes -x -a 'f16 bf1
 complete -c closs -n '__fish_seen_subcommand_from pack' -l c-array -x -d 'write the bundle as an array in C'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l source -r -F -d 'write sources for a vendor'\''s offline compiler instead'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l binary -r -F -d 'an image that it made of them (repeatable)'
+complete -c closs -n '__fish_seen_subcommand_from pack' -l spirv -d 'pack SPIR-V modules, which clang and llvm-spirv make'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l device -x -d 'an index of closs devices, or part of a name (default: $CLOSS_DEVICE, or 0)'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l json -d 'one object on one line in place of text'
 complete -c closs -n '__fish_seen_subcommand_from pack' -l verbose -s v -d 'the library'\''s log on stderr'
