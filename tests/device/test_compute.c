@@ -61,6 +61,25 @@ static void test_strides_and_broadcasting(void **state) {
     }
 }
 
+/* Three dimensions that stay apart: a tile of terms goes over ends of one, and of two at once. */
+static void test_three_dimensions(void **state) {
+  const closs_tensor input = {CLOSS_F32, 3, {50, 3, 7}, {1, 50, 150}},
+                     target = closs_tensor_contiguous(CLOSS_F16, 3, input.shape);
+  for (closs_reduction reduction = CLOSS_NONE; reduction <= CLOSS_SUM; ++reduction) {
+    test_work work = test_work_make(CLOSS_SMOOTH_L1, reduction, ALL_OUTPUTS, &input, &target);
+    test_work_outputs(&work, 0);
+    compare(*state, &work, "three dimensions");
+    test_work_free(&work);
+  }
+  /* Columns whose terms are two of them: a lane's steps of 64 end just where the inner one does. */
+  const closs_tensor padded = {CLOSS_F32, 3, {5, 128, 20}, {129 * 20, 20, 1}},
+                     row = closs_tensor_contiguous(CLOSS_F32, 1, padded.shape + 2);
+  test_work work = test_work_make(CLOSS_SMOOTH_L1, CLOSS_SUM, CLOSS_OUTPUT_TARGET_GRADIENT, &padded, &row);
+  test_work_outputs(&work, 0);
+  compare(*state, &work, "columns of two dimensions");
+  test_work_free(&work);
+}
+
 static void test_in_place(void **state) {
   const uint64_t length = 9000;
   const closs_tensor tensor = closs_tensor_contiguous(CLOSS_F32, 1, &length);
@@ -155,9 +174,10 @@ static void test_supported(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_any_alignment),  cmocka_unit_test(test_strides_and_broadcasting),
-      cmocka_unit_test(test_in_place),       cmocka_unit_test(test_plan_and_times),
-      cmocka_unit_test(test_missing_arrays), cmocka_unit_test(test_supported),
+      cmocka_unit_test(test_any_alignment),    cmocka_unit_test(test_strides_and_broadcasting),
+      cmocka_unit_test(test_three_dimensions), cmocka_unit_test(test_in_place),
+      cmocka_unit_test(test_plan_and_times),   cmocka_unit_test(test_missing_arrays),
+      cmocka_unit_test(test_supported),
   };
   return cmocka_run_group_tests_name("compute", tests, test_device_setup, test_device_teardown);
 }

@@ -195,6 +195,7 @@ static void test_weights_of_zero(void **state) {
                    /* weights, residuals, weighted mean */
                    {0, 0, 1, 2, nan_value},  {0, 0, 0, 0, nan_value}, {1, -1, 1, 2, -inf}, {1, -1, 2, 1, inf},
                    {1, -1, 2, 2, nan_value}, {2, 2, 1, 3, 2},         {-1, -1, 1, 3, 2},   {inf, 1, 1, 1, nan_value},
+                   {-1, -1, 1, inf, inf},    {-1, 3, inf, 1, -inf},
                };
   for (size_t t = 0; t < TEST_COUNT(types); ++t) {
     test_work work = make_work(CLOSS_L1, 0, CLOSS_NONE, types[t], 70, 1);
@@ -278,6 +279,7 @@ static void test_gradient_of_an_operand_broadcast_to_nothing(void **state) {
   const uint64_t shape[] = {0, 3};
   const closs_tensor empty = closs_tensor_contiguous(CLOSS_F32, 2, shape),
                      row = closs_tensor_contiguous(CLOSS_F32, 1, shape + 1);
+  uint64_t stream = 1;
   for (size_t l = 0; l < closs_loss_count(); ++l)
     for (closs_reduction reduction = CLOSS_NONE; reduction <= CLOSS_SUM; ++reduction) {
       test_work work = test_work_make(closs_loss_at(l)->loss, reduction, ALL_OUTPUTS, &empty, &row);
@@ -286,6 +288,9 @@ static void test_gradient_of_an_operand_broadcast_to_nothing(void **state) {
       assert_int_equal(test_work_compare(*state, &work, "no terms", &results), CLOSS_OK);
       expect(CLOSS_F32, &results.arrays[TEST_TARGET_GRADIENT], 0, "no terms");
       test_results_free(&results);
+      work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE; /* and adds nothing */
+      test_array_fill(&work.arrays[TEST_TARGET_GRADIENT], TEST_PLAIN, &stream);
+      assert_int_equal(test_work_compare(*state, &work, "no terms, accumulated", NULL), CLOSS_OK);
       test_work_free(&work);
     }
 }

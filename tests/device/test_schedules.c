@@ -10,7 +10,7 @@
 #include "support/rows.h"
 #include "support/work.h"
 
-enum { CHUNK = CLOSS_CHUNK, MOST_ROWS = 1000 };
+enum { CHUNK = CLOSS_CHUNK, LANES = 64, MOST_ROWS = 1000 };
 
 /* Levels in support/rows.c of each factor, a bit each: one or two of a kind, since a device compiles nearly every row.
  */
@@ -130,14 +130,19 @@ static void pieces(void **state) {
     closs_plan *plan = NULL;
     assert_int_equal(closs_plan_create(device->closs, &options, &plan, &error), CLOSS_OK);
     assert_int_equal(closs_plan_prepare(plan, &error), CLOSS_OK);
-    buffers.workspace.memory = test_buffer(device, (size_t)closs_plan_workspace(plan), NULL);
+    const size_t room = (size_t)closs_plan_workspace(plan);
+    void *old = memset(test_allocate(room), 0x40, room); /* threes, that no sum has */
+    buffers.workspace.memory = test_buffer(device, room, old);
+    free(old);
     buffers.first_term = buffers.input.offset = buffers.target.offset = cuts[i];
     assert_int_equal(closs_enqueue(plan, device->queue, &buffers, 0, NULL, NULL, &error), CLOSS_OK);
     test_cl(clFinish(device->queue), "clFinish");
     clReleaseMemObject(buffers.workspace.memory);
     closs_plan_destroy(plan);
+    test_read(device, buffers.state.memory, size, bytes);
+    for (size_t at = size - 2 * LANES * sizeof(float); cuts[i + 1] % CHUNK == 0 && at < size; at++)
+      assert_int_equal(bytes[at], 0); /* between chunks the lanes are */
   }
-  test_read(device, buffers.state.memory, size, bytes);
   float loss;
   assert_int_equal(closs_state_finish(bytes, TOTAL, CLOSS_MEAN, NULL, CLOSS_F32, &loss, &error), CLOSS_OK);
   assert_memory_equal(&loss, test_array_origin(test_result(&work, &expected, TEST_LOSS)), sizeof loss);
@@ -164,6 +169,7 @@ static void order(void **state) {
         test_results results;
         char text[80];
         work.options.schedule = schedule;
+        work.options.work_group = schedule == CLOSS_SCHEDULE_GROUPS ? 128 : 0; /* two chunks at a time */
         snprintf(text, sizeof text, "order of additions, %u columns%s, schedule %d", (unsigned)columns,
                  broadcast ? ", broadcast" : "", (int)schedule);
         assert_int_equal(test_work_compare(device, &work, text, &results), CLOSS_OK);

@@ -230,6 +230,10 @@ static void finds(void **state) {
         while (step % (got / cut.length) != 0)
           step += least;
         if (got != best) assert_true(got % least == 0 && got < best && best - got < step);
+        const uint64_t multiple = step / (got / cut.length);
+        if (got == total || cut.length < multiple || cut.length % multiple == 0) continue;
+        cut.length -= cut.length % multiple; /* is not taken where what is left in the end would not fit */
+        assert_false(fits(&question, &cut));
       }
   }
 }
