@@ -36,6 +36,9 @@ CLOSS_INLINE void closs_compute(const closs_terms *terms, closs_value d, closs_v
 CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles, uint low, uint high) {
   const bool weights = (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) != 0;
   const bool scales = (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) != 0;
+#ifndef CLOSS_COMPLEX
+  const bool gradients = (terms->flags & (CLOSS_FLAG_INPUT_GRADIENT | CLOSS_FLAG_TARGET_GRADIENT)) != 0;
+#endif
 #ifdef CLOSS_COMPLEX
   for (uint j = low; j < high; j++) {
     const closs_real w = weights ? tiles[CLOSS_TILE_W].lane[j] : terms->weight;
@@ -64,8 +67,10 @@ CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles,
     const closs_value k = scales ? tiles[CLOSS_TILE_K].value[v] : (closs_value)(terms->k);
     closs_compute(terms, tiles[CLOSS_TILE_X].value[v] - tiles[CLOSS_TILE_Y].value[v], w, k, &value, &gradient);
     tiles[CLOSS_TILE_LOSS].value[v] = value;
-    tiles[CLOSS_TILE_X].value[v] = gradient;
-    tiles[CLOSS_TILE_Y].value[v] = -gradient;
+    if (gradients) {
+      tiles[CLOSS_TILE_X].value[v] = gradient;
+      tiles[CLOSS_TILE_Y].value[v] = -gradient;
+    }
   }
 #endif
 }

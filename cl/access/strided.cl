@@ -275,8 +275,22 @@ CLOSS_INLINE void closs_gather(__global const closs_index *layout, const closs_c
                                closs_tile *tile) {
 #ifndef CLOSS_COMPLEX
   if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor)) {
-    CLOSS_ROLLED for (uint v = 0; v < CLOSS_VALUES; v++) {
-      tile->value[v] = closs_cursor_load(cursor, slot, type, base, start, v);
+    /* The usual modes have loops of their own, so that they are told apart once. */
+    const size_t i = start + (size_t)cursor->offset[slot];
+    const uint mode = CLOSS_TYPE(cursor->modes, slot);
+    if (mode == CLOSS_F32) {
+      for (uint v = 0; v < CLOSS_VALUES; v++) {
+        tile->value[v] = closs_load_vector(CLOSS_F32, base, i + v * CLOSS_VALUE_WIDTH);
+      }
+    } else if (mode == CLOSS_MODE_REPEAT) {
+      const closs_value repeated = (closs_value)(closs_load(type, base, i));
+      for (uint v = 0; v < CLOSS_VALUES; v++) {
+        tile->value[v] = repeated;
+      }
+    } else {
+      CLOSS_ROLLED for (uint v = 0; v < CLOSS_VALUES; v++) {
+        tile->value[v] = closs_cursor_load(cursor, slot, type, base, start, v);
+      }
     }
     return;
   }
