@@ -56,7 +56,7 @@ static void mark(const closs_request *request, const fuzz_places *places, int sl
     unsigned char *element = marks->bytes[fuzz_root(buffer)] + places->begin[buffer] + (uint64_t)at * size;
     FUZZ_CHECK(*element == 0, "%s: element %llu lies where another result does", closs_slot_names[slot],
                (unsigned long long)number);
-    memset(element, 1, size);
+    memset(element, 1, (size_t)size);
   }
 }
 

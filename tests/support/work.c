@@ -44,8 +44,8 @@ test_work test_work_order(uint64_t n, uint64_t columns, bool broadcast, uint64_t
     weight[half * columns + i] = -1;
   }
   for (uint64_t i = 0; i < half; ++i) /* 1021 is a prime that no half is a multiple of */
-    memcpy(input + (half + i) * columns, input + i * 1021 % half * columns, columns * sizeof *input);
-  if (n % 2) memset(weight + (n - 1) * columns, 0, columns * sizeof *weight);
+    memcpy(input + (half + i) * columns, input + i * 1021 % half * columns, (size_t)columns * sizeof *input);
+  if (n % 2) memset(weight + (n - 1) * columns, 0, (size_t)columns * sizeof *weight);
   memset(test_array_origin(&work.arrays[TEST_TARGET]), 0, (size_t)closs_tensor_elements(&target) * sizeof(float));
   test_work_outputs(&work, 0);
   return work;
