@@ -36,9 +36,6 @@ CLOSS_INLINE void closs_compute(const closs_terms *terms, closs_value d, closs_v
 CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles, uint low, uint high) {
   const bool weights = (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) != 0;
   const bool scales = (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) != 0;
-#ifndef CLOSS_COMPLEX
-  const bool gradients = (terms->flags & (CLOSS_FLAG_INPUT_GRADIENT | CLOSS_FLAG_TARGET_GRADIENT)) != 0;
-#endif
 #ifdef CLOSS_COMPLEX
   for (uint j = low; j < high; j++) {
     const closs_real w = weights ? tiles[CLOSS_TILE_W].lane[j] : terms->weight;
@@ -61,6 +58,7 @@ CLOSS_INLINE void closs_compute_row(const closs_terms *terms, closs_tile *tiles,
     tiles[CLOSS_TILE_Y_IMAGINARY].lane[j] = -(b * k);
   }
 #else
+  const bool gradients = (terms->flags & (CLOSS_FLAG_INPUT_GRADIENT | CLOSS_FLAG_TARGET_GRADIENT)) != 0;
   for (uint v = 0; v < CLOSS_VALUES; v++) {
     closs_value value, gradient;
     const closs_value w = weights ? tiles[CLOSS_TILE_W].value[v] : (closs_value)(terms->weight);
