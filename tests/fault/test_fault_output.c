@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../program/folder.h"
 #include "../program/program.h"
 #include "commands.h"
 #include "file.h"
@@ -25,20 +26,7 @@ static struct told {
   fault_files files;
 } * told;
 
-static char folder[64], what[256];
-
-static int set_up(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/closs-test-XXXXXX");
-  return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int tear_down(void **state) {
-  char command[128];
-  (void)state;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return chdir("/") != 0 || system(command) != 0;
-}
+static char what[256];
 
 static void shell(const char *command) {
   if (system(command) != 0) fail_msg("%s: not so: %s; the line was \"%s\"", what, command, told->failure.text);
@@ -281,7 +269,7 @@ static void inputs(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_start, folder_end)
   const struct CMUnitTest tests[] = {TEST(two_outputs), TEST(inputs), TEST(commands), TEST(pack), TEST(spirv)};
   setenv("CLOSS_CACHE", "0", 1);
   unsetenv("CLOSS_DEVICE");

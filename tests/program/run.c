@@ -6,14 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "folder.h"
+
 const char *run_program;
 char run_out[1 << 16], run_err[1 << 16];
 
-static char folder[64], program[4096];
+static char program[4096];
 
 int run_start(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/closs-test-XXXXXX");
   if (program[0] == 0 && realpath(run_program, program) == NULL) return 1;
   setenv("CLOSS_PROGRAM", program, 1);
   setenv("DATA", TEST_DATA, 1);
@@ -22,14 +22,11 @@ int run_start(void **state) {
   unsetenv("CLOSS_BUNDLE");
   unsetenv("CLOSS_CACHE_DIR");
   setenv("CLOSS_CACHE", "0", 1); /* but for tests of the cache, neither used nor spoilt */
-  return mkdtemp(folder) == NULL || chdir(folder) != 0;
+  return folder_start(state);
 }
 
 int run_end(void **state) {
-  char command[128];
-  (void)state;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return chdir("/") != 0 || system(command) != 0;
+  return folder_end(state);
 }
 
 static void slurp(const char *path, char *text, size_t size) {

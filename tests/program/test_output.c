@@ -8,25 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "program.h"
 
 #include "output.h"
 #include "signals.h"
-
-static char folder[64];
-
-static int set_up(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/closs-test-XXXXXX");
-  return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int tear_down(void **state) {
-  char command[128];
-  (void)state;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return chdir("/") != 0 || system(command) != 0;
-}
 
 static void put(const char *path, const char *text) {
   FILE *file = fopen(path, "w");
@@ -282,7 +268,7 @@ static void interrupted(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_start, folder_end)
   const struct CMUnitTest tests[] = {
       TEST(new_files),      TEST(replaces),          TEST(discards),   TEST(follows_links), TEST(in_place),
       TEST(one_path_twice), TEST(cannot_be_written), TEST(takes_back), TEST(full_disk),     TEST(interrupted),

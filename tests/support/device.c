@@ -1,25 +1,13 @@
 #include "device.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../tools/closs/contains.h"
 #include "harness.h"
 
 enum { MAX_DEVICES = 16 };
-
-static bool holds(const char *text, const char *part) {
-  const size_t length = strlen(part);
-  for (; strlen(text) >= length; ++text) {
-    size_t i = 0;
-    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
-      ++i;
-    if (i == length) return true;
-    if (*text == '\0') break;
-  }
-  return false;
-}
 
 /* The device of this number, counted from 0, among those whose "platform: device" holds a text. */
 static bool search(test_device *device, const char *wanted, size_t number) {
@@ -34,7 +22,7 @@ static bool search(test_device *device, const char *wanted, size_t number) {
     for (cl_uint i = 0; i < found && i < MAX_DEVICES; ++i) {
       clGetDeviceInfo(ids[i], CL_DEVICE_NAME, sizeof device_name, device_name, NULL);
       snprintf(device->name, sizeof device->name, "%s: %s", platform_name, device_name);
-      if (!holds(device->name, wanted) || number-- > 0) continue;
+      if (!contains(device->name, wanted) || number-- > 0) continue;
       device->platform = platforms[p];
       device->device = ids[i];
       return true;

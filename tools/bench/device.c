@@ -1,24 +1,13 @@
 #include "device.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 64 };
+#include "../closs/contains.h"
 
-/* Whether `part` occurs in `text`, in any case. */
-static bool contains(const char *text, const char *part) {
-  const size_t length = strlen(part);
-  for (; strlen(text) >= length; text++) {
-    size_t same = 0;
-    while (same < length && tolower((unsigned char)text[same]) == tolower((unsigned char)part[same]))
-      same++;
-    if (same == length) return true;
-  }
-  return false;
-}
+enum { MOST = 64 };
 
 static bool named(cl_platform_id platform, cl_device_id device, const char *part) {
   char name[256] = "";

@@ -1,9 +1,9 @@
 #include "devices.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "contains.h"
 #include "file.h"
 
 /* The loader's answer where no platform is installed (cl_khr_icd). */
@@ -75,18 +75,6 @@ void device_list_release(struct device_list *list) {
 }
 
 /* ---- the choice of one ---- */
-
-/* Whether `part` occurs in `text`, in any case of ASCII letters. */
-static bool contains(const char *text, const char *part) {
-  size_t length = strlen(part);
-  for (; strlen(text) >= length; text++) {
-    size_t same = 0;
-    while (same < length && tolower((unsigned char)text[same]) == tolower((unsigned char)part[same]))
-      same++;
-    if (same == length) return true;
-  }
-  return false;
-}
 
 static bool refuse(const struct device_list *list, const char *what, const char *text, size_t fitting,
                    struct failure *failure) {
