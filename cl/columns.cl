@@ -229,6 +229,7 @@ __kernel void closs_columns(__global const uchar *input, __global const uchar *t
   terms->k = flags & CLOSS_FLAG_TERM_SCALED ? state.g : (closs_real)1;
   closs_choose_tiles(terms);
   pass->factor = closs_mean_factor(flags, work + factor_at, factor_high, factor_low);
+  pass->before = 0;
   pass->chunks = chunks;
   pass->head = 0;
   pass->last = last;

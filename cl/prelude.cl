@@ -23,6 +23,8 @@
 #define CLOSS_HINT vec_type_hint(float4)
 /* Loops over arrays whose body is large stay loops. */
 #define CLOSS_ROLLED __attribute__((opencl_unroll_hint(1)))
+/* And those over vectors that stay in registers do not. */
+#define CLOSS_UNROLLED __attribute__((opencl_unroll_hint))
 
 /* Between these stands what is done for number `id` of `count`: by a work-item each, or by one for all of them. */
 #ifdef CLOSS_SINGLE

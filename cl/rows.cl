@@ -210,7 +210,7 @@ typedef struct {
   __global closs_real *states;      /* where pairs are left */
   __global closs_real *factors;     /* of a mean over weights: reciprocal and sum of the weights */
   __global const closs_real *state; /* the lanes that a piece goes on from */
-  uint chunks, head, last, span;
+  uint before, chunks, head, last, span;
 #ifndef CLOSS_STORAGE
   __global const closs_index *layout;
 #endif
@@ -222,7 +222,7 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
   const uint begin = chunk == 0 ? pass->head : 0u;
   const uint stop = chunk == pass->chunks - 1u ? pass->last : CLOSS_CHUNK;
   /* The number of the term at position 0; below 0 in a first chunk with a head. */
-  const size_t chunk_term = (size_t)chunk * CLOSS_CHUNK - pass->head;
+  const size_t chunk_term = ((size_t)pass->before + chunk) * CLOSS_CHUNK - pass->head;
   uint at = begin / CLOSS_LANES * CLOSS_LANES + first_lane; /* the position of the tile's first lane */
   if (at + CLOSS_TILE_LANES <= begin) {
     at += CLOSS_LANES;

@@ -39,24 +39,64 @@ static closs_step step_of_piece(const closs_plan *plan, const closs_step *step, 
   return piece;
 }
 
+static closs_status launch_next(closs_plan *plan, uint32_t index, const closs_step *step, const closs_places *places,
+                                bool last, closs_chain *chain, closs_error *error) {
+  const cl_event *wait;
+  cl_event next;
+  cl_uint wait_count = closs_chain_wait(chain, &wait);
+  cl_event *event = closs_chain_event(chain, last, &next);
+  closs_status status =
+      closs_launch(plan, index, step, places, closs_launch_groups(step), chain->queue, wait_count, wait, event, error);
+  if (status == CLOSS_OK) {
+    closs_chain_advance(chain, next);
+  }
+  return status;
+}
+
+/* The places of a pass over a slice: what goes through the workspace is found there by the number of its term. */
+static closs_places places_of_slice(const closs_plan *plan, const closs_places *places, uint32_t before) {
+  closs_places staged = *places;
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    if (plan->layout.staging.slots & (1u << slot)) {
+      staged.memory[slot] = places->work;
+      staged.at[slot] = closs_places_staged(plan, places, (enum closs_slot)slot) - (uint64_t)before * CLOSS_CHUNK;
+    }
+  }
+  return staged;
+}
+
+static closs_status launch_slices(closs_plan *plan, const closs_places *places, closs_chain *chain,
+                                  closs_error *error) {
+  const closs_staging *staging = &plan->layout.staging;
+  const uint32_t slices = closs_layout_slices(&plan->layout);
+  closs_status status = CLOSS_OK;
+  for (uint32_t slice = 0; slice < slices; slice++) {
+    for (uint32_t i = staging->begin; i < staging->end && status == CLOSS_OK; i++) {
+      const closs_step step = closs_layout_slice(&plan->layout, i, slice);
+      const closs_places staged = places_of_slice(plan, places, step.before);
+      const bool last = slice + 1 == slices && i + 1 == plan->layout.step_count;
+      status = launch_next(plan, i, &step, step.body == CLOSS_BODY_STAGE ? places : &staged, last, chain, error);
+    }
+  }
+  return status;
+}
+
 static closs_status launch_steps(closs_plan *plan, const closs_places *places, closs_chain *chain, closs_error *error) {
-  for (uint32_t i = 0; i < plan->layout.step_count; i++) {
-    closs_step step = plan->layout.steps[i];
+  const closs_layout *layout = &plan->layout;
+  closs_status status = CLOSS_OK;
+  for (uint32_t i = 0; i < layout->step_count && status == CLOSS_OK; i++) {
+    if (layout->staging.slots != 0 && i == layout->staging.begin) {
+      status = launch_slices(plan, places, chain, error);
+      i = layout->staging.end - 1;
+      continue;
+    }
+    closs_step step = layout->steps[i];
     if (plan->request.states != 0) {
       step = step_of_piece(plan, &step, places->first_term);
     }
-    const cl_event *wait;
-    cl_event next;
-    cl_uint wait_count = closs_chain_wait(chain, &wait);
-    cl_event *event = closs_chain_event(chain, i + 1 == plan->layout.step_count, &next);
-    closs_status status =
-        closs_launch(plan, i, &step, places, closs_launch_groups(&step), chain->queue, wait_count, wait, event, error);
-    if (status != CLOSS_OK) {
-      return status;
-    }
-    closs_chain_advance(chain, next);
+    status = launch_next(plan, i, &step, places, i + 1 == layout->step_count, chain, error);
   }
-  return CLOSS_OK;
+  return status;
 }
 
 /* The caller's event, where no command of ours can give it. */

@@ -116,6 +116,7 @@ static void put_pass(binder *b, const closs_step *step, const closs_places *plac
   put_offset(b, (state_at(b, step, places) + CLOSS_STATE_WORDS * sizeof(uint32_t)) / real + 2 * CLOSS_STATE_TREES);
   put_uint(b, step->states_at);
   put_uint(b, b->plan->layout.factor_at);
+  put_uint(b, step->before);
   put_uint(b, step->chunks);
   put_uint(b, (uint32_t)(places->first_term % CLOSS_CHUNK));
   put_uint(b, step->last);
@@ -168,6 +169,29 @@ static void put_merge(binder *b, const closs_step *step, const closs_places *pla
   put_scale(b, places);
 }
 
+/* Of a launch without work there are no groups. */
+static void put_stage(binder *b, const closs_step *step, const closs_places *places) {
+  const closs_layout *layout = &b->plan->layout;
+  const uint64_t slice_at = closs_places_staged(b->plan, places, step->out);
+  uint32_t first_group = 0, groups = 0, items;
+  if (step->chunks > 0) {
+    closs_layout_squares(layout, step, &first_group, &groups, &items);
+  }
+  put_memory(b, places->memory[step->out]);
+  put_memory(b, places->work);
+  put_layout(b, step);
+  put_offset(b, places->at[step->out]);
+  put_offset(b, slice_at);
+  put_uint(b, step->out);
+  put_uint(b, layout->staging.line[step->out]);
+  put_uint(b, first_group);
+  put_uint(b, groups);
+  put_uint(b, step->before * CLOSS_CHUNK);
+  put_uint(b, step->chunks > 0 ? (step->chunks - 1) * CLOSS_CHUNK + step->last : 0);
+  put_uint(b, step->back);
+  put_uint(b, layout->types);
+}
+
 static void put_extend(binder *b, const closs_step *step, const closs_places *places) {
   put_memory(b, places->work);
   put_memory(b, places->state);
@@ -178,6 +202,11 @@ static void put_extend(binder *b, const closs_step *step, const closs_places *pl
   put_uint(b, step->last);
   put_offset(b, places->first_term);
   put_offset(b, places->first_term + b->plan->request.terms);
+}
+
+uint64_t closs_places_staged(const closs_plan *plan, const closs_places *places, enum closs_slot slot) {
+  const uint64_t work = places->work_at * closs_dtype_size(plan->request.arithmetic);
+  return (work + plan->layout.staging.at[slot]) / closs_dtype_size(plan->request.tensors[slot].dtype);
 }
 
 void closs_places_scratch(const closs_plan *plan, closs_places *places) {
@@ -211,6 +240,9 @@ closs_status closs_launch(closs_plan *plan, uint32_t index, const closs_step *st
     break;
   case CLOSS_BODY_MERGE:
     put_merge(&b, step, places);
+    break;
+  case CLOSS_BODY_STAGE:
+    put_stage(&b, step, places);
     break;
   default:
     put_extend(&b, step, places);

@@ -27,6 +27,9 @@ typedef struct closs_places {
 /* All memory is the plan's scratch buffer. */
 void closs_places_scratch(const closs_plan *plan, closs_places *places);
 
+/* Where a slice of a slot begins in the workspace, in the slot's elements. */
+uint64_t closs_places_staged(const closs_plan *plan, const closs_places *places, enum closs_slot slot);
+
 /* How many work-groups a launch has. */
 size_t closs_launch_groups(const closs_step *step);
 

@@ -274,9 +274,11 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
   return take_states(step, reals, error);
 }
 
-static bool streams(const closs_request *request, const closs_tuning *tuning) {
+/* Slices in the workspace are read again. */
+static bool streams(const closs_request *request, const closs_tuning *tuning, const closs_staging *staging) {
   uint64_t size = closs_dtype_size(closs_dtype_real(request->common));
-  return tuning->stream_bytes != 0 && request->terms >= tuning->stream_bytes / size;
+  return tuning->stream_bytes != 0 && request->terms >= tuning->stream_bytes / size &&
+         staging->slots >> CLOSS_SLOT_LOSS == 0;
 }
 
 /* A sum of a piece: chunks stay apart, since a later piece may complete the blocks that they belong to. */
@@ -313,6 +315,48 @@ static closs_status add_slope_sums(const closs_request *request, const closs_tun
   return status;
 }
 
+/* Whether what lies in the slot's array is read: a gradient that is added to, too. */
+static bool is_read(const closs_request *request, int slot) {
+  return slot < CLOSS_SLOT_LOSS ||
+         (slot > CLOSS_SLOT_LOSS &&
+          (request->gradient_mode[slot - CLOSS_SLOT_INPUT_GRADIENT] & CLOSS_GRADIENT_ACCUMULATE) != 0);
+}
+
+static void add_stages(const closs_request *request, closs_layout *layout, bool back) {
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    if (layout->staging.slots & (1u << slot) && (back ? slot >= CLOSS_SLOT_LOSS : is_read(request, slot))) {
+      closs_step *step = add_step(layout, 0, CLOSS_BODY_STAGE, 0);
+      step->layout = CLOSS_LAYOUT_STAGED;
+      step->out = (enum closs_slot)slot;
+      step->back = back;
+      closs_layout_chunks(request->terms, 0, &step->chunks, &step->last);
+      closs_layout_squares(layout, step, &(uint32_t){0}, &(uint32_t){0}, &step->items);
+    }
+  }
+}
+
+/* Of a slice this many work-items or work-groups each do at least one of its chunks. */
+#define SLICE_ITEMS 64
+
+/* The pass, where arrays go through the workspace: slices of its chunks, each between the copies to and from there. */
+static closs_status add_slices(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
+                               uint32_t flags, uint64_t *reals, closs_error *error) {
+  layout->has_layout[CLOSS_LAYOUT_STAGED] = true;
+  layout->staging.begin = layout->step_count;
+  add_stages(request, layout, false);
+  const uint32_t pass = layout->step_count;
+  closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
+  deal(step, request->terms, 1, tuning->max_items);
+  while (step->span > 0 && layout->staging.chunks >> step->span < SLICE_ITEMS) {
+    step->span--;
+  }
+  step->items = ((step->chunks - 1) >> step->span) + 1;
+  add_stages(request, layout, true);
+  layout->staging.end = layout->step_count;
+  return flags & CLOSS_FLAG_SUM ? finish_or_merge(layout, &layout->steps[pass], common_flags(request), reals, error)
+                                : CLOSS_OK;
+}
+
 static closs_status add_pass(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                              uint64_t *reals, closs_error *error) {
   if (request->outputs & CLOSS_SLOPE_SUMS) {
@@ -325,13 +369,17 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   flags |= in_pass(request, CLOSS_SLOT_INPUT_GRADIENT) ? CLOSS_FLAG_INPUT_GRADIENT : 0;
   flags |= in_pass(request, CLOSS_SLOT_TARGET_GRADIENT) ? CLOSS_FLAG_TARGET_GRADIENT : 0;
   flags |= request->outputs & CLOSS_OUTPUT_WEIGHT_SUM ? CLOSS_FLAG_TERM_WEIGHT : 0;
-  flags |= streams(request, tuning) ? CLOSS_FLAG_STREAM : 0;
+  flags |= streams(request, tuning, &layout->staging) ? CLOSS_FLAG_STREAM : 0;
   bool stores = (flags & (CLOSS_FLAG_STORE_LOSS | CLOSS_FLAG_INPUT_GRADIENT | CLOSS_FLAG_TARGET_GRADIENT)) != 0;
   if (!sum && !stores) {
+    layout->staging.slots = 0; /* there is no pass */
     return CLOSS_OK;
   }
   if (sum && request->states != 0) {
     return add_piece(request, tuning, layout, flags, 0, reals, error);
+  }
+  if (layout->staging.slots != 0) {
+    return add_slices(request, tuning, layout, flags, reals, error);
   }
   closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
   deal(step, request->terms, tuning->single_chunks, tuning->max_items);
@@ -361,6 +409,7 @@ static closs_status add_steps(const closs_request *request, const closs_tuning *
     }
   }
   layout->workspace = reals * closs_dtype_size(request->arithmetic);
+  closs_staging_take(request, &layout->staging, &layout->workspace);
   return status;
 }
 
@@ -473,6 +522,18 @@ static closs_status check_loops(const closs_tuning *tuning, const closs_layout *
   return CLOSS_OK;
 }
 
+static void choose_staging(const closs_request *request, const closs_caps *caps, const closs_tuning *tuning,
+                           const bool used[CLOSS_SLOT_COUNT], closs_layout *layout) {
+  if (is_narrow(request)) {
+    closs_staging_choose(request, caps, tuning, used, &layout->terms[0], &layout->staging);
+  }
+  if (layout->staging.slots != 0) {
+    layout->terms[CLOSS_LAYOUT_STAGED] = layout->terms[0];
+    closs_staging_apply(&layout->staging, &layout->terms[0]);
+    closs_space_collapse(&layout->terms[0], used);
+  }
+}
+
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error) {
   const closs_tuning tuning = closs_tuning_for(caps);
@@ -487,6 +548,7 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   }
   closs_space_of_terms(request, &layout->terms[0]);
   closs_space_collapse(&layout->terms[0], used);
+  choose_staging(request, caps, &tuning, used, layout);
   layout->programs[0].loss = request->info->loss;
   status = check_reach(request, caps, error);
   if (status == CLOSS_OK) {
@@ -515,6 +577,35 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   set_types(request, layout);
   set_numbers(request, layout);
   return CLOSS_OK;
+}
+
+uint32_t closs_layout_slices(const closs_layout *layout) {
+  return (layout->steps[layout->staging.begin].chunks - 1) / layout->staging.chunks + 1;
+}
+
+closs_step closs_layout_slice(const closs_layout *layout, uint32_t step, uint32_t slice) {
+  closs_step part = layout->steps[step];
+  part.before = slice * layout->staging.chunks;
+  part.chunks -= part.before;
+  if (part.chunks > layout->staging.chunks) {
+    part.chunks = layout->staging.chunks;
+    part.last = CLOSS_CHUNK;
+  }
+  if (part.body == CLOSS_BODY_STAGE) {
+    closs_layout_squares(layout, &part, &(uint32_t){0}, &(uint32_t){0}, &part.items);
+  } else {
+    part.items = ((part.chunks - 1) >> part.span) + 1;
+    part.states_at += 2 * (part.before >> part.span);
+  }
+  return part;
+}
+
+void closs_layout_squares(const closs_layout *layout, const closs_step *step, uint32_t *first_group, uint32_t *groups,
+                          uint32_t *items) {
+  const bool vectors = layout->programs[step->program].width == 0;
+  const uint64_t count = (uint64_t)(step->chunks - 1) * CLOSS_CHUNK + step->last;
+  closs_staging_groups(&layout->terms[step->layout], layout->staging.line[step->out], vectors,
+                       (uint64_t)step->before * CLOSS_CHUNK, count, first_group, groups, items);
 }
 
 bool closs_layout_shrink(closs_layout *layout, uint32_t step) {

@@ -4,14 +4,17 @@
 
 #include "check/request.h"
 #include "plan/space.h"
+#include "plan/staging.h"
 #include "program/programs.h"
 
 /* Words of one layout array that a strided kernel reads (cl/access/strided.cl): a space of terms and one of columns. */
 #define CLOSS_SPACE_WORDS (1 + CLOSS_MAX_RANK + CLOSS_MAX_RANK * CLOSS_SLOT_COUNT)
 #define CLOSS_LAYOUT_WORDS (2 * CLOSS_SPACE_WORDS)
 
-/* Layouts: of the pass, of the columns of the input, of the columns of the target. */
-#define CLOSS_LAYOUTS 3
+/* Layouts: of the pass, of the columns of the input, of the columns of the target, and of the pass's arrays as they are
+ * where some go through the workspace. */
+#define CLOSS_LAYOUT_STAGED 3
+#define CLOSS_LAYOUTS 4
 
 /* One launch: columns * items, each with 2^span chunks of a column. */
 typedef struct closs_step {
@@ -25,16 +28,19 @@ typedef struct closs_step {
   uint32_t items;      /* work-items, or in schedule groups work-groups, a column */
   uint32_t local;      /* the work-group size */
   bool by_groups;      /* an item is a work-group */
+  uint32_t before;     /* chunks of earlier launches, in slices */
   uint32_t chunks;     /* of a column */
   uint32_t last;       /* terms in the last chunk, 1 to 4096 */
   uint32_t span;
   uint32_t states_at;  /* where items leave their pairs, in reals from the start of the workspace */
   uint32_t state;      /* of a piece of two sums, which of the states: 0 or 1 */
-  enum closs_slot out; /* what a finished sum is written to */
+  enum closs_slot out; /* what a finished sum is written to, or the slot that goes through the workspace */
+  bool back;           /* and from there */
 } closs_step;
 
-/* Sum of weights, its merge, columns of either operand, the pass, and three merges. */
-#define CLOSS_MAX_STEPS 8
+/* Sum of weights, its merge, columns of either operand, the pass, and three merges; six arrays to the workspace, and
+ * three back. */
+#define CLOSS_MAX_STEPS 17
 
 /* The pass and its merge; sums by columns, which have schedule lanes always, where that is another. */
 #define CLOSS_MAX_PROGRAMS 2
@@ -50,7 +56,8 @@ typedef struct closs_layout {
   closs_space terms[CLOSS_LAYOUTS];
   closs_space columns[CLOSS_LAYOUTS];
   bool has_layout[CLOSS_LAYOUTS]; /* the layout is read by a kernel */
-  uint64_t workspace;             /* bytes */
+  closs_staging staging;
+  uint64_t workspace; /* bytes */
   uint32_t factor_at; /* where the sum of the weights goes: {reciprocal, sum} as pairs, in reals from the workspace's
                          start */
   double factor[2];   /* of a mean over the count: 1/N as a pair */
@@ -61,6 +68,14 @@ typedef struct closs_layout {
 /* CLOSS_UNSUPPORTED where the device cannot index the arrays, or the workspace would be too large. */
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error);
+
+/* How many slices there are, and what a step does in one of them. */
+uint32_t closs_layout_slices(const closs_layout *layout);
+closs_step closs_layout_slice(const closs_layout *layout, uint32_t step, uint32_t slice);
+
+/* Of a step to the workspace or back: the groups of squares that its work-items copy, as stage.cl has them. */
+void closs_layout_squares(const closs_layout *layout, const closs_step *step, uint32_t *first_group, uint32_t *groups,
+                          uint32_t *items);
 
 /* Halves the work-group size of a step, and of those that share it; false where that cannot be. What is launched and
  * left in the workspace stays the same. */

@@ -8,6 +8,7 @@
 #define MERGE_TURNS 80    /* to merge the lanes of a chunk */
 #define PAIR_TURNS 3      /* to take up a pair of a tree */
 #define FINISH_TURNS 80   /* to fold a tree, and to make the result of its sum */
+#define STAGE_TURNS 150   /* to find a square's place, and to copy its elements one by one */
 #define EXTEND_TURNS 1300 /* to find out how many blocks a state holds, and to copy the lanes of a chunk */
 
 static uint64_t bit_count(uint32_t bits) {
@@ -96,6 +97,8 @@ uint64_t closs_loop_turns(const closs_layout *layout, const closs_step *step) {
     return step->components * pass_turns(layout, step);
   case CLOSS_BODY_MERGE:
     return (uint64_t)PAIR_TURNS * step->items + FINISH_TURNS;
+  case CLOSS_BODY_STAGE:
+    return STAGE_TURNS;
   default:
     return (uint64_t)PAIR_TURNS * step->chunks + EXTEND_TURNS;
   }

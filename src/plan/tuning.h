@@ -14,6 +14,7 @@ typedef struct closs_tuning {
   uint32_t single_chunks; /* up to so many chunks are one work-item's or work-group's: the whole sum in one launch */
   uint32_t max_items;     /* beyond, chunks are dealt out to at most so many work-items or work-groups */
   uint64_t stream_bytes;  /* results of at least so many bytes are stored past the cache; 0: never */
+  uint32_t stage_chunks;  /* of a slice that goes through the workspace, at least, a power of two; 0: none does */
   uint32_t loop_turns;    /* the device ends loops of a work-item that turn more often in all; 0: as it should be */
 } closs_tuning;
 

@@ -159,8 +159,10 @@ closs_program_spec closs_program_general(const closs_program_spec *spec) {
   general.flags = CLOSS_ANY;
   if (!(spec->bodies & CLOSS_BODY_PROBE)) {
     /* Sums by columns are of strided access and schedule lanes always. */
-    bool columns = !closs_variant_at(spec->variant)->contiguous && spec->group == 0;
-    general.bodies = CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND | (columns ? CLOSS_BODY_COLUMNS : 0);
+    const closs_variant_info *variant = closs_variant_at(spec->variant);
+    const bool columns = !variant->contiguous && spec->group == 0;
+    general.bodies = CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND | (columns ? CLOSS_BODY_COLUMNS : 0) |
+                     (variant->index_bits == 32 ? CLOSS_BODY_STAGE : 0);
   }
   return general;
 }

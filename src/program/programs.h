@@ -18,8 +18,9 @@ enum closs_body {
 
   CLOSS_BODY_MERGE = 4,  /* merge.cl: what work-items left to results */
   CLOSS_BODY_EXTEND = 8, /* extend.cl: a piece to a state */
-  CLOSS_BODY_PROBE =
-      16 /* probe.cl: the device's class; alone, of a variant contiguous_f32 or contiguous_f64, no loss */
+  /* probe.cl: the device's class; alone, of a variant contiguous_f32 or contiguous_f64, no loss */
+  CLOSS_BODY_PROBE = 16,
+  CLOSS_BODY_STAGE = 32 /* stage.cl: a slice of an array to the workspace, or back */
 };
 
 /* "No value is fixed at compile time: the kernel takes it as an argument." */

@@ -16,7 +16,7 @@ static const closs_variant_info variants[] = {
 
 const closs_body_info closs_bodies[CLOSS_BODY_COUNT] = {
     {CLOSS_BODY_PASS, "pass"},     {CLOSS_BODY_COLUMNS, "columns"}, {CLOSS_BODY_MERGE, "merge"},
-    {CLOSS_BODY_EXTEND, "extend"}, {CLOSS_BODY_PROBE, "probe"},
+    {CLOSS_BODY_EXTEND, "extend"}, {CLOSS_BODY_PROBE, "probe"},     {CLOSS_BODY_STAGE, "stage"},
 };
 
 const closs_variant_info *closs_variant_at(closs_variant variant) {
@@ -96,6 +96,9 @@ void closs_source_make(const closs_program_spec *spec, bool fp64, closs_source *
   add_part(source, "tiles.cl");
   add_part(source, loss_file);
   add_part(source, "access/vector.cl");
+  if (!contiguous || spec->bodies & CLOSS_BODY_STAGE) {
+    add_part(source, "access/layout.cl");
+  }
   add_part(source, contiguous ? "access/contiguous.cl" : "access/strided.cl");
   add_part(source, "result.cl");
   add_part(source, "rows.cl");

@@ -45,7 +45,7 @@ typedef struct closs_body_info {
   const char *name;
 } closs_body_info;
 
-#define CLOSS_BODY_COUNT 5
+#define CLOSS_BODY_COUNT 6
 extern const closs_body_info closs_bodies[CLOSS_BODY_COUNT];
 
 /* Puts together the text and options of a spec, for a device with or without fp64. */

@@ -1,0 +1,157 @@
+/*
+ * Arrays that go through the workspace: those whose neighbours in memory are not neighbouring terms, transposed ones
+ * above all. More than one slice of them, sides that no square divides, and the reference's bits.
+ */
+#include "plan/plan.h"
+#include "plan/tuning.h"
+#include "support/harness.h"
+#include "support/work.h"
+
+#define BIT(slot) (1u << CLOSS_SLOT_##slot)
+static const uint32_t both_gradients = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_TARGET_GRADIENT;
+
+/* More than one slice of a single array of bytes, with the largest buffer that setup() pretends. */
+enum { TERMS = 150000, LARGEST = 2 << 20 };
+
+/* Dimensions in this order of how they lie in memory, outermost first. */
+static closs_tensor permuted(closs_dtype dtype, uint32_t rank, const uint64_t *shape, const uint32_t *order) {
+  closs_tensor tensor = closs_tensor_contiguous(dtype, rank, shape);
+  int64_t stride = 1;
+  for (uint32_t d = rank; d > 0; --d) {
+    tensor.strides[order[d - 1]] = stride;
+    stride *= (int64_t)shape[order[d - 1]];
+  }
+  return tensor;
+}
+
+static closs_tensor transposed(closs_dtype dtype, const uint64_t shape[2]) {
+  static const uint32_t order[] = {1, 0};
+  return permuted(dtype, 2, shape, order);
+}
+
+static void put(test_work *work, enum test_slot slot, const closs_tensor *tensor, uint64_t seed) {
+  work->arrays[slot] = test_array_make(tensor, 1);
+  test_array_fill(&work->arrays[slot], TEST_PLAIN, &seed);
+}
+
+/* Runs the work, of which these slots go through the workspace. */
+static void run(const test_device *device, test_work *work, uint32_t slots, const char *what) {
+  closs_plan *plan = NULL;
+  if (test_work_compare(device, work, what, NULL) != CLOSS_OK) return; /* a type that the device has not */
+  assert_int_equal(test_work_plan(device, work, &plan, NULL), CLOSS_OK);
+  if (plan->layout.staging.slots != slots)
+    fail_msg("%s: slots %#x go through the workspace, not %#x", what, (unsigned)plan->layout.staging.slots,
+             (unsigned)slots);
+  assert_true(slots == 0 || closs_layout_slices(&plan->layout) > 1);
+  closs_plan_destroy(plan);
+}
+
+static void expect(const test_device *device, test_work *work, uint32_t slots, const char *what) {
+  test_work_outputs(work, 0);
+  run(device, work, slots, what);
+  test_work_free(work);
+}
+
+/* By the schedule that the device has not of itself, too. */
+static void expect_both(const test_device *device, test_work *work, uint32_t slots, const char *what) {
+  const bool lanes = closs_tuning_for(&device->closs->caps).schedule == CLOSS_SCHEDULE_LANES;
+  test_work_outputs(work, 0);
+  run(device, work, slots, what);
+  work->options.schedule = lanes ? CLOSS_SCHEDULE_GROUPS : CLOSS_SCHEDULE_LANES;
+  run(device, work, slots, what);
+  test_work_free(work);
+}
+
+static void transposed_target(void **state) {
+  const test_device *device = *state;
+  const uint64_t side = 347, shape[] = {side, side + 4};
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape), target = transposed(CLOSS_F32, shape);
+  test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
+  put(&work, TEST_TARGET_GRADIENT, &target, 1);
+  expect_both(device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "f32");
+}
+
+/* Both operands, of types that differ, the gradient of one in its place, and losses that lie across. */
+static void all_arrays(void **state) {
+  const test_device *device = *state;
+  const uint64_t side = 347, shape[] = {side, side + 7};
+  closs_tensor input = transposed(CLOSS_F16, shape), target = transposed(CLOSS_F32, shape);
+  test_work work = test_work_make(CLOSS_HUBER, CLOSS_NONE, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
+  work.options.input_gradient_mode = CLOSS_GRADIENT_IN_PLACE;
+  work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE;
+  put(&work, TEST_LOSS, &target, 2);
+  put(&work, TEST_TARGET_GRADIENT, &target, 3);
+  put(&work, TEST_UPSTREAM, &target, 4);
+  put(&work, TEST_WEIGHT, &target, 5);
+  expect_both(device, &work, (1u << CLOSS_SLOT_COUNT) - 1, "all arrays");
+}
+
+/* Elements of 1, 8 and 16 bytes. */
+static void other_types(void **state) {
+  static const closs_dtype types[] = {CLOSS_U8, CLOSS_F64, CLOSS_C64, CLOSS_C128};
+  const test_device *device = *state;
+  for (size_t t = 0; t < TEST_COUNT(types); ++t) {
+    const uint64_t columns = 64 + t, shape[] = {TERMS / columns, columns};
+    const closs_dtype floating = types[t] == CLOSS_U8 ? CLOSS_F32 : types[t];
+    const closs_tensor input = closs_tensor_contiguous(floating, 2, shape), target = transposed(types[t], shape);
+    test_work work = test_work_make(CLOSS_L1, CLOSS_SUM, CLOSS_OUTPUT_LOSS, &input, &target);
+    expect(device, &work, BIT(TARGET), closs_dtype_name(types[t]));
+  }
+}
+
+/* [batch, channels, pixels] against channels last, backwards along the channels; a gradient that is added to. */
+static void channels_last(void **state) {
+  const test_device *device = *state;
+  static const uint32_t order[] = {0, 2, 1};
+  const uint64_t shape[] = {5, 21, TERMS / 105};
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 3, shape);
+  closs_tensor target = permuted(CLOSS_F32, 3, shape, order);
+  test_work work = test_work_make(CLOSS_MSE, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
+  put(&work, TEST_TARGET_GRADIENT, &target, 6);
+  work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE;
+  expect(device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "channels last");
+  target.strides[1] = -1;
+  work = test_work_make(CLOSS_MSE, CLOSS_MEAN, CLOSS_OUTPUT_LOSS, &input, &target);
+  expect(device, &work, BIT(TARGET), "channels last, backwards");
+}
+
+/* Other dimensions lie between those of terms and of lines, and outside. */
+static void far_lines(void **state) {
+  const test_device *device = *state;
+  static const uint32_t order[] = {0, 4, 2, 3, 1};
+  const uint64_t shape[] = {9, 19, 2, 5, TERMS / 1710};
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 5, shape);
+  const closs_tensor target = permuted(CLOSS_F32, 5, shape, order);
+  test_work work =
+      test_work_make(CLOSS_SMOOTH_L1, CLOSS_SUM, CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_GRADIENT, &input, &target);
+  put(&work, TEST_TARGET_GRADIENT, &target, 7);
+  expect(device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "far lines");
+}
+
+/* Sums by columns, and of weights, read arrays as they are. */
+static void beside_other_sums(void **state) {
+  const test_device *device = *state;
+  const uint64_t side = 347, shape[] = {side, side + 2};
+  const closs_tensor row = closs_tensor_contiguous(CLOSS_F32, 1, &shape[1]), target = transposed(CLOSS_F32, shape);
+  test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &row, &target);
+  put(&work, TEST_WEIGHT, &target, 8);
+  put(&work, TEST_TARGET_GRADIENT, &target, 9);
+  work.options.mean_over = CLOSS_MEAN_OVER_WEIGHTS;
+  expect(device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "over weights");
+  work = test_work_make(CLOSS_L1, CLOSS_SUM, CLOSS_OUTPUT_INPUT_GRADIENT, &row, &target);
+  expect(device, &work, 0, "no pass");
+}
+
+static int setup(void **state) {
+  const int failed = test_device_setup(state);
+  if (!failed) ((test_device *)*state)->closs->caps.max_allocation = LARGEST;
+  return failed;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(transposed_target), cmocka_unit_test(all_arrays), cmocka_unit_test(other_types),
+      cmocka_unit_test(channels_last),     cmocka_unit_test(far_lines),  cmocka_unit_test(beside_other_sums),
+  };
+  return cmocka_run_group_tests_name("staging", tests, setup, test_device_teardown);
+}
