@@ -49,6 +49,16 @@ static bool in_pass(const closs_request *request, enum closs_slot slot) {
   }
 }
 
+/* The flags of what the pass gives; 0: there is none. */
+static uint32_t pass_results(const closs_request *request) {
+  const uint32_t sums = CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM;
+  uint32_t flags = (request->outputs & sums) && request->reduction != CLOSS_NONE ? CLOSS_FLAG_SUM : 0;
+  flags |= in_pass(request, CLOSS_SLOT_LOSS) ? CLOSS_FLAG_STORE_LOSS : 0;
+  flags |= in_pass(request, CLOSS_SLOT_INPUT_GRADIENT) ? CLOSS_FLAG_INPUT_GRADIENT : 0;
+  flags |= in_pass(request, CLOSS_SLOT_TARGET_GRADIENT) ? CLOSS_FLAG_TARGET_GRADIENT : 0;
+  return flags;
+}
+
 static bool is_contiguous(const closs_request *request, const closs_space *terms, closs_dtype storage) {
   if (terms->rank != 1) {
     return false;
@@ -362,19 +372,14 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   if (request->outputs & CLOSS_SLOPE_SUMS) {
     return add_slope_sums(request, tuning, layout, reals, error);
   }
-  uint32_t flags = common_flags(request);
-  bool sum = (request->outputs & (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_WEIGHT_SUM)) && request->reduction != CLOSS_NONE;
-  flags |= sum ? CLOSS_FLAG_SUM : 0;
-  flags |= in_pass(request, CLOSS_SLOT_LOSS) ? CLOSS_FLAG_STORE_LOSS : 0;
-  flags |= in_pass(request, CLOSS_SLOT_INPUT_GRADIENT) ? CLOSS_FLAG_INPUT_GRADIENT : 0;
-  flags |= in_pass(request, CLOSS_SLOT_TARGET_GRADIENT) ? CLOSS_FLAG_TARGET_GRADIENT : 0;
-  flags |= request->outputs & CLOSS_OUTPUT_WEIGHT_SUM ? CLOSS_FLAG_TERM_WEIGHT : 0;
-  flags |= streams(request, tuning, &layout->staging) ? CLOSS_FLAG_STREAM : 0;
-  bool stores = (flags & (CLOSS_FLAG_STORE_LOSS | CLOSS_FLAG_INPUT_GRADIENT | CLOSS_FLAG_TARGET_GRADIENT)) != 0;
-  if (!sum && !stores) {
-    layout->staging.slots = 0; /* there is no pass */
+  const uint32_t results = pass_results(request);
+  if (results == 0) {
     return CLOSS_OK;
   }
+  const bool sum = (results & CLOSS_FLAG_SUM) != 0;
+  uint32_t flags = common_flags(request) | results;
+  flags |= request->outputs & CLOSS_OUTPUT_WEIGHT_SUM ? CLOSS_FLAG_TERM_WEIGHT : 0;
+  flags |= streams(request, tuning, &layout->staging) ? CLOSS_FLAG_STREAM : 0;
   if (sum && request->states != 0) {
     return add_piece(request, tuning, layout, flags, 0, reals, error);
   }
@@ -524,7 +529,7 @@ static closs_status check_loops(const closs_tuning *tuning, const closs_layout *
 
 static void choose_staging(const closs_request *request, const closs_caps *caps, const closs_tuning *tuning,
                            const bool used[CLOSS_SLOT_COUNT], closs_layout *layout) {
-  if (is_narrow(request)) {
+  if (is_narrow(request) && pass_results(request) != 0) {
     closs_staging_choose(request, caps, tuning, used, &layout->terms[0], &layout->staging);
   }
   if (layout->staging.slots != 0) {

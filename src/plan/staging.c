@@ -61,11 +61,11 @@ void closs_staging_choose(const closs_request *request, const closs_caps *caps, 
   while (chunks * CLOSS_CHUNK < CLOSS_STAGE_SIDE * below && chunks * CLOSS_CHUNK < request->terms) {
     chunks *= 2;
   }
-  while (bytes * chunks * CLOSS_CHUNK > caps->max_allocation / ALLOCATION_PART && chunks > 1) {
+  while (bytes * chunks * CLOSS_CHUNK > caps->max_allocation / ALLOCATION_PART) {
     chunks /= 2;
   }
   /* Too few terms, or too few neighbours in a slice, to be worth it. */
-  if (request->terms < chunks * CLOSS_CHUNK / 4 ||
+  if (chunks == 0 || request->terms < chunks * CLOSS_CHUNK / 4 ||
       (chunks * CLOSS_CHUNK < CLOSS_STAGE_SIDE / 2 * below && chunks * CLOSS_CHUNK < request->terms)) {
     staging->slots = 0;
   }

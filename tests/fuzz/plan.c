@@ -18,30 +18,36 @@ enum { SAMPLES = 24 };
 /* ---- devices ---- */
 
 static const closs_caps *choose_caps(fuzz_input *input) {
-  static const closs_caps caps[] = {
-      {.type = CLOSS_DEVICE_CPU,
-       .fp64 = true,
-       .int64 = true,
-       .little_endian = true,
-       .address_bits = 64,
-       .max_work_group = 4096,
-       .local_memory = 32768},
-      {.type = CLOSS_DEVICE_GPU,
-       .fp64 = true,
-       .int64 = true,
-       .little_endian = true,
-       .address_bits = 64,
-       .max_work_group = 256,
-       .local_memory = 4096},
-      {.type = CLOSS_DEVICE_CPU,
-       .platform = "rusticl",
-       .fp64 = true,
-       .int64 = true,
-       .little_endian = true,
-       .address_bits = 64,
-       .max_work_group = 1024,
-       .local_memory = 32768},
-      {.type = CLOSS_DEVICE_ACCELERATOR, .address_bits = 32, .max_work_group = 1, .local_memory = 1024}};
+  static const closs_caps caps[] = {{.type = CLOSS_DEVICE_CPU,
+                                     .fp64 = true,
+                                     .int64 = true,
+                                     .little_endian = true,
+                                     .address_bits = 64,
+                                     .max_work_group = 4096,
+                                     .local_memory = 32768,
+                                     .max_allocation = 1 << 20},
+                                    {.type = CLOSS_DEVICE_GPU,
+                                     .fp64 = true,
+                                     .int64 = true,
+                                     .little_endian = true,
+                                     .address_bits = 64,
+                                     .max_work_group = 256,
+                                     .local_memory = 4096,
+                                     .max_allocation = 1 << 19},
+                                    {.type = CLOSS_DEVICE_CPU,
+                                     .platform = "rusticl",
+                                     .fp64 = true,
+                                     .int64 = true,
+                                     .little_endian = true,
+                                     .address_bits = 64,
+                                     .max_work_group = 1024,
+                                     .local_memory = 32768,
+                                     .max_allocation = UINT64_C(1) << 32},
+                                    {.type = CLOSS_DEVICE_ACCELERATOR,
+                                     .address_bits = 32,
+                                     .max_work_group = 1,
+                                     .local_memory = 1024,
+                                     .max_allocation = 1 << 20}};
   return &caps[fuzz_byte(input) % (sizeof caps / sizeof caps[0])];
 }
 
@@ -106,6 +112,19 @@ static bool has_narrow(const closs_layout *layout) {
   return closs_variant_at(layout->programs[0].variant)->index_bits == 32 && layout->has_layout[0];
 }
 
+/* The pass finds an array that goes through the workspace by the number of the term. */
+static void check_staged(const closs_layout *layout, int slot) {
+  const uint64_t count = closs_space_elements(&layout->terms[0]), size = layout->staging.chunks * UINT64_C(4096);
+  FUZZ_CHECK(layout->has_layout[CLOSS_LAYOUT_STAGED] && layout->staging.at[slot] % 16 == 0 && size > 0 &&
+                 layout->staging.line[slot] < layout->terms[CLOSS_LAYOUT_STAGED].rank,
+             "%s: slices of %llu terms", closs_slot_names[slot], (unsigned long long)size);
+  for (uint64_t i = 0; i < count && i < SAMPLES; i++) {
+    const uint64_t number = count <= SAMPLES ? i : i % 2 == 0 ? count - 1 - i : count / SAMPLES * i;
+    FUZZ_CHECK(by_space(&layout->terms[0], slot, number) == (int64_t)number, "%s: term %llu", closs_slot_names[slot],
+               (unsigned long long)number);
+  }
+}
+
 static void check_terms(const closs_request *request, const closs_layout *layout) {
   bool all[CLOSS_MAX_RANK];
   memset(all, true, sizeof all);
@@ -115,8 +134,11 @@ static void check_terms(const closs_request *request, const closs_layout *layout
         (gradient && request->broadcast[slot - CLOSS_SLOT_INPUT_GRADIENT]) ||
         ((slot == CLOSS_SLOT_WEIGHT || slot == CLOSS_SLOT_UPSTREAM) && is_scalar(request, slot)))
       continue;
-    check_space(request, &layout->terms[0], slot, all);
-    if (has_narrow(layout)) check_narrow(&layout->terms[0], slot);
+    const bool staged = layout->staging.slots & (1u << slot);
+    const closs_space *space = &layout->terms[staged ? CLOSS_LAYOUT_STAGED : 0];
+    check_space(request, space, slot, all);
+    if (has_narrow(layout) || staged) check_narrow(space, slot);
+    if (staged) check_staged(layout, slot);
   }
 }
 
@@ -163,12 +185,34 @@ static uint64_t check_step(const closs_request *request, const closs_layout *lay
          (piece && !columns ? (uint64_t)step->chunks + 64 : (uint64_t)step->columns * step->components * step->items);
 }
 
+/* Slices cover the chunks of a pass, and their items leave pairs one behind the other. */
+static void check_slices(const closs_layout *layout) {
+  uint32_t chunks = 0, items = 0;
+  if (layout->staging.slots == 0) return;
+  FUZZ_CHECK(layout->staging.begin < layout->staging.end && layout->staging.end <= layout->step_count,
+             "slices of steps %u to %u", (unsigned)layout->staging.begin, (unsigned)layout->staging.end);
+  for (uint32_t i = layout->staging.begin; i < layout->staging.end; i++) {
+    const closs_step *whole = &layout->steps[i];
+    chunks = items = 0;
+    for (uint32_t slice = 0; slice < closs_layout_slices(layout); slice++) {
+      const closs_step part = closs_layout_slice(layout, i, slice);
+      FUZZ_CHECK(part.before == chunks && part.chunks > 0 && part.items > 0, "slice %u", (unsigned)slice);
+      FUZZ_CHECK(part.body != CLOSS_BODY_PASS || part.states_at == whole->states_at + 2 * items, "slice %u",
+                 (unsigned)slice);
+      chunks += part.chunks;
+      items += part.items;
+    }
+    FUZZ_CHECK(chunks == whole->chunks && (whole->body != CLOSS_BODY_PASS || items == whole->items), "step %u",
+               (unsigned)i);
+  }
+}
+
 /* What steps leave in the workspace lies in it, apart. */
 static void check_steps(const closs_request *request, const closs_layout *layout) {
   const uint64_t reals = layout->workspace / closs_dtype_size(request->arithmetic);
   struct {
     uint64_t begin, end;
-  } ranges[CLOSS_MAX_STEPS + 1] = {{0, 0}};
+  } ranges[CLOSS_MAX_STEPS + 1 + CLOSS_SLOT_COUNT] = {{0, 0}};
   size_t count = 0;
   FUZZ_CHECK(layout->step_count <= CLOSS_MAX_STEPS, "%u steps", (unsigned)layout->step_count);
   if (request->over_weights && request->total_terms == 0) {
@@ -181,6 +225,16 @@ static void check_steps(const closs_request *request, const closs_layout *layout
     ranges[count].begin = layout->steps[i].states_at;
     ranges[count++].end = layout->steps[i].states_at + left;
   }
+  for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
+    if (!(layout->staging.slots & (1u << slot))) continue;
+    const uint64_t real = closs_dtype_size(request->arithmetic);
+    ranges[count].begin = layout->staging.at[slot] / real;
+    ranges[count++].end =
+        (layout->staging.at[slot] +
+         layout->staging.chunks * UINT64_C(4096) * closs_dtype_size(request->tensors[slot].dtype) + real - 1) /
+        real;
+  }
+  check_slices(layout);
   for (size_t a = 0; a < count; a++) {
     FUZZ_CHECK(ranges[a].end <= reals, "%llu of %llu numbers", (unsigned long long)ranges[a].end,
                (unsigned long long)reals);

@@ -19,7 +19,7 @@ static void compiled(void **state) {
   /* With a compiler: the log says so, and the result is the same. */
   assert_run("CLOSS_BUNDLE=b closs loss mse '[1, 5]' '[1, 1]' -v", 0, "8\n");
   assert_non_null(
-      strstr(run_err, "warning: the bundle's program for mse contiguous_f32 pass merge extend is not there"));
+      strstr(run_err, "warning: the bundle's program for mse contiguous_f32 pass merge extend stage is not there"));
   assert_error("head -c 1000 b > c; CLOSS_BUNDLE=c closs loss l1 1 2", 2,
                "$CLOSS_BUNDLE: 'c': damaged: 1000 bytes, of ");
   assert_run("cp b c; printf x | dd of=c bs=1 seek=$(($(wc -c < c) - 900)) conv=notrunc 2>/dev/null;"

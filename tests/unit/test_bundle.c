@@ -49,10 +49,18 @@ static char identity[] = "platform P\ndevice D\ndriver version 7\n",
 static closs_context context;
 
 /* Two programs, of which the second's payload is asked for below, and a class. */
-static const closs_program_spec first = {
-    CLOSS_CONTIGUOUS_F32, CLOSS_L1, CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND, CLOSS_ANY, 0, 0};
-static const closs_program_spec second = {
-    CLOSS_CONTIGUOUS_F32, CLOSS_MSE, CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND, CLOSS_ANY, 0, 0};
+static const closs_program_spec first = {CLOSS_CONTIGUOUS_F32,
+                                         CLOSS_L1,
+                                         CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND | CLOSS_BODY_STAGE,
+                                         CLOSS_ANY,
+                                         0,
+                                         0};
+static const closs_program_spec second = {CLOSS_CONTIGUOUS_F32,
+                                          CLOSS_MSE,
+                                          CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND | CLOSS_BODY_STAGE,
+                                          CLOSS_ANY,
+                                          0,
+                                          0};
 static const char payloads[3][32] = {"the first program", "the second program, longer", "\1"};
 
 static unsigned char *make(char *of, size_t *size) {
@@ -125,7 +133,7 @@ static void flipped_bits(void **state) {
       } else if (take(bundle, &error) != CLOSS_OK) {
         assert_int_equal(error.status, CLOSS_COMPILE_FAILED);
         assert_string_equal(error.text, "D: the device has no compiler, and the bundle's program for mse "
-                                        "contiguous_f32 pass merge extend is damaged");
+                                        "contiguous_f32 pass merge extend stage is damaged");
         assert_int_equal(driver.loads, 0);
         in_payload++;
       } else {
@@ -218,9 +226,9 @@ static void for_another(void **state) {
   assert_int_equal(take(bundle, &error), CLOSS_COMPILE_FAILED);
   assert_string_equal(error.text,
                       "D: the device has no compiler, and the bundle's program for mse contiguous_f32 pass merge "
-                      "extend is for 'driver version 6', expected 'driver version 7'");
+                      "extend stage is for 'driver version 6', expected 'driver version 7'");
   assert_string_equal(driver.log,
-                      "the bundle's program for mse contiguous_f32 pass merge extend is for 'driver version "
+                      "the bundle's program for mse contiguous_f32 pass merge extend stage is for 'driver version "
                       "6', expected 'driver version 7'");
   assert_int_equal(driver.loads, 0);
   free(bundle);
