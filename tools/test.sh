@@ -71,7 +71,7 @@ elsewhere() {
   [ "$1" != rusticl ] || export MALLOC_PERTURB_=0
   if [ "$1" = oclgrind ]; then
     tests/oclgrind/proof.sh "$folder/tests/faults" || return
-    which=(golden gradient matrix schedules --wrapper "$PWD/tests/oclgrind/run.sh")
+    which=(golden gradient matrix schedules staging --wrapper "$PWD/tests/oclgrind/run.sh")
   elif [ "${CLOSS_TEST_FULL-}" ]; then
     every[$1]=1
     which+=(--suite stream)

@@ -6,6 +6,7 @@
 #include "enqueue/empty.h"
 #include "enqueue/launch.h"
 #include "enqueue/places.h"
+#include "plan/slices.h"
 
 static closs_status check_queue(const closs_plan *plan, cl_command_queue queue, closs_chain *chain,
                                 closs_error *error) {

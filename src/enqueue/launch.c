@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/state.h"
 #include "closs/partial.h"
+#include "plan/slices.h"
 
 /* Sets arguments one after the other, and keeps the first error. */
 typedef struct binder {

@@ -69,14 +69,6 @@ typedef struct closs_layout {
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error);
 
-/* How many slices there are, and what a step does in one of them. */
-uint32_t closs_layout_slices(const closs_layout *layout);
-closs_step closs_layout_slice(const closs_layout *layout, uint32_t step, uint32_t slice);
-
-/* Of a step to the workspace or back: the groups of squares that its work-items copy, as stage.cl has them. */
-void closs_layout_squares(const closs_layout *layout, const closs_step *step, uint32_t *first_group, uint32_t *groups,
-                          uint32_t *items);
-
 /* Halves the work-group size of a step, and of those that share it; false where that cannot be. What is launched and
  * left in the workspace stays the same. */
 bool closs_layout_shrink(closs_layout *layout, uint32_t step);

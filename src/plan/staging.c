@@ -6,9 +6,6 @@
 /* A line of memory: what is read of it and not used soon is read again. */
 #define LINE_BYTES 64
 
-/* All slices of a plan are at most this part of the largest buffer. */
-#define ALLOCATION_PART 16
-
 static uint64_t bytes_of(const closs_request *request, int slot) {
   return closs_dtype_size(request->tensors[slot].dtype);
 }
@@ -61,7 +58,7 @@ void closs_staging_choose(const closs_request *request, const closs_caps *caps, 
   while (chunks * CLOSS_CHUNK < CLOSS_STAGE_SIDE * below && chunks * CLOSS_CHUNK < request->terms) {
     chunks *= 2;
   }
-  while (bytes * chunks * CLOSS_CHUNK > caps->max_allocation / ALLOCATION_PART) {
+  while (bytes * chunks * CLOSS_CHUNK > caps->max_allocation / CLOSS_STAGE_PART) {
     chunks /= 2;
   }
   /* Too few terms, or too few neighbours in a slice, to be worth it. */

@@ -13,6 +13,9 @@
 #define CLOSS_STAGE_FEW_SIDE 4
 #define CLOSS_STAGE_FEW_SQUARES 1
 
+/* A slice of all slots is at most this part of the largest buffer. */
+#define CLOSS_STAGE_PART 16
+
 typedef struct closs_staging {
   uint32_t slots;                  /* a bit each */
   uint32_t line[CLOSS_SLOT_COUNT]; /* the dimension of terms along which the slot's neighbours in memory lie */

@@ -9,6 +9,7 @@
 #include "closs/partial.h"
 #include "enqueue/places.h"
 #include "memory.h"
+#include "plan/slices.h"
 #include "program/source.h"
 
 __extension__ typedef __int128 wide;

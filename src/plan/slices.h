@@ -1,0 +1,15 @@
+/* The slices of terms of a plan in which arrays go through the workspace. */
+#ifndef CLOSS_PLAN_SLICES_H
+#define CLOSS_PLAN_SLICES_H
+
+#include "plan/layout.h"
+
+/* How many slices there are, and what a step does in one of them. */
+uint32_t closs_layout_slices(const closs_layout *layout);
+closs_step closs_layout_slice(const closs_layout *layout, uint32_t step, uint32_t slice);
+
+/* Of a step to the workspace or back: the groups of squares that its work-items copy, as stage.cl has them. */
+void closs_layout_squares(const closs_layout *layout, const closs_step *step, uint32_t *first_group, uint32_t *groups,
+                          uint32_t *items);
+
+#endif
