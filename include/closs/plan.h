@@ -153,7 +153,8 @@ CLOSS_API closs_program_origin closs_plan_program(const closs_plan *plan);
 CLOSS_API closs_status closs_plan_prepare(closs_plan *plan, closs_error *error);
 
 /** Bytes of workspace that one enqueue of the plan needs; may be 0. Two enqueues that may run at once need a workspace
- * each. */
+ * each. Sums need little; transposed arrays go through it in slices, which together take at most 1/16 of the device's
+ * largest buffer. */
 CLOSS_API uint64_t closs_plan_workspace(const closs_plan *plan);
 
 /** The workspace's offset in its buffer must be a multiple of this many bytes. */
