@@ -95,15 +95,10 @@ CLOSS_INLINE void closs_add_tile(closs_lanes *lanes, const closs_tile *tile, uin
 #define CLOSS_CURSOR_PARAMETERS
 #define CLOSS_CURSOR_ARGUMENTS
 
-/* Losses, or a gradient, which may be added to what is there. */
-CLOSS_INLINE void closs_store_contiguous(__global uchar *base, size_t i, closs_value value, bool accumulate,
-                                         bool stream) {
-  closs_store_vector(CLOSS_STORAGE, base, i, accumulate ? closs_load_vector(CLOSS_STORAGE, base, i) + value : value,
-                     stream);
-}
 #define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
-  closs_store_contiguous(BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH, VALUE, ACCUMULATE,                     \
-                         terms->streams & (1u << (SLOT)))
+  closs_add_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH, VALUE, ACCUMULATE,            \
+                   terms->streams & (1u << (SLOT)))
+#define CLOSS_ROWS CLOSS_UNROLLED
 
 /* Which slots' stores may go past the cache: whole rows begin a multiple of 64 terms after position 0 of a chunk. */
 CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint head) {
@@ -118,12 +113,27 @@ CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint hea
   return streams;
 }
 
+#else
+
+#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
+  closs_gather(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE)
+#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
+  closs_scatter(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE,   \
+                ACCUMULATE, (terms->flags & CLOSS_FLAG_STREAM) != 0)
+#define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
+#define CLOSS_LOAD_VALUE(SLOT, BASE) closs_cursor_plain(cursor, SLOT, BASE, arrays->at[SLOT], v)
+#define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
+  closs_cursor_store_plain(cursor, SLOT, BASE, arrays->at[SLOT], v, VALUE, ACCUMULATE, (flags & CLOSS_FLAG_STREAM) != 0)
+#define CLOSS_ROWS CLOSS_ROLLED
+#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
+#endif
+
+#ifndef CLOSS_COMPLEX
 /* A whole tile of terms, the first of them number `term`. */
 CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term,
-                                 closs_lanes *lanes) {
+                                 closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
   const uint flags = terms->flags;
-#pragma unroll
-  for (uint v = 0; v < CLOSS_VALUES; v++) {
+  CLOSS_ROWS for (uint v = 0; v < CLOSS_VALUES; v++) {
     closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k), value, gradient;
     if (flags & CLOSS_FLAG_WEIGHT_ARRAY) {
       w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
@@ -154,16 +164,6 @@ CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *a
     }
   }
 }
-
-#else
-
-#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
-  closs_gather(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE)
-#define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
-  closs_scatter(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE,   \
-                ACCUMULATE, (terms->flags & CLOSS_FLAG_STREAM) != 0)
-#define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
-#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
 #endif
 
 /* Lanes [low, high) of a row, by way of tiles; term: the number of the first. */
@@ -201,6 +201,15 @@ CLOSS_INLINE void closs_choose_tiles(closs_terms *terms) {
   terms->writes |= flags & CLOSS_FLAG_INPUT_GRADIENT ? CLOSS_WITH_IMAGINARY << CLOSS_TILE_X : 0u;
   terms->writes |= flags & CLOSS_FLAG_TARGET_GRADIENT ? CLOSS_WITH_IMAGINARY << CLOSS_TILE_Y : 0u;
 }
+
+#if !defined(CLOSS_STORAGE) && !defined(CLOSS_COMPLEX)
+/* The slots of those tiles, a bit each. */
+CLOSS_INLINE uint closs_slots(const closs_terms *terms) {
+  const uint loss = (terms->writes >> CLOSS_TILE_LOSS & 1u) << CLOSS_SLOT_LOSS;
+  return terms->reads | loss | (terms->writes >> CLOSS_TILE_X & 1u) << CLOSS_SLOT_INPUT_GRADIENT |
+         (terms->writes >> CLOSS_TILE_Y & 1u) << CLOSS_SLOT_TARGET_GRADIENT;
+}
+#endif
 
 /* All that a pass works on. */
 typedef struct {
@@ -251,10 +260,21 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
   closs_cursor cursor;
   closs_cursor_init(layout, pass->terms.types, CLOSS_SPACE_TERMS, &cursor);
   closs_cursor_go(layout, &cursor, (closs_unsigned_index)(chunk_term + max(at, begin)));
+#ifndef CLOSS_COMPLEX
+  const bool plain = (closs_slots(&pass->terms) & ~cursor.plain) == 0;
+#endif
   for (; at < stop; at += CLOSS_LANES) {
     const uint low = at < begin ? begin - at : 0u;
     const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
-    closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, tiles, lanes CLOSS_CURSOR_ARGUMENTS);
+#ifndef CLOSS_COMPLEX
+    if (plain && high - low == CLOSS_TILE_LANES && closs_cursor_in_run(&cursor)) {
+      closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, lanes CLOSS_CURSOR_ARGUMENTS);
+    } else
+#endif
+    {
+      closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, tiles,
+                     lanes CLOSS_CURSOR_ARGUMENTS);
+    }
     closs_cursor_advance(layout, &cursor, CLOSS_LANES - low); /* the next row has its first lane again */
   }
 #endif

@@ -69,6 +69,11 @@ CLOSS_INLINE void closs_walk_advance(__global const closs_index *layout, closs_w
  * How neighbours lie in a slot's array is its mode, four bits each: the number of a type that has vectors, or one of
  * these.
  */
+#ifdef CLOSS_DOUBLE
+#define CLOSS_PLAIN CLOSS_F64
+#else
+#define CLOSS_PLAIN CLOSS_F32
+#endif
 #define CLOSS_MODE_REPEAT 0u /* one element for all of them */
 #define CLOSS_MODE_EACH 1u   /* element by element */
 #define CLOSS_MODE_STEP 2u   /* f32 with steps between */
@@ -79,6 +84,7 @@ typedef struct {
   closs_index stride[CLOSS_SLOTS]; /* from neighbour to neighbour */
   closs_index offset[CLOSS_SLOTS];
   uint modes;
+  uint plain; /* slots of the arithmetic type that are vectors or, where they are read, one element; a bit each */
 } closs_cursor;
 
 CLOSS_INLINE void closs_cursor_place(__global const closs_index *layout, closs_cursor *cursor) {
@@ -102,6 +108,7 @@ CLOSS_INLINE void closs_cursor_go(__global const closs_index *layout, closs_curs
 CLOSS_INLINE void closs_cursor_init(__global const closs_index *layout, uint types, uint space, closs_cursor *cursor) {
   cursor->size = CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, 0u);
   cursor->modes = 0;
+  cursor->plain = 0;
   for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
     const uint type = CLOSS_TYPE(types, slot);
     const closs_index stride = CLOSS_STRIDE(layout, space, slot, 0u);
@@ -113,6 +120,9 @@ CLOSS_INLINE void closs_cursor_init(__global const closs_index *layout, uint typ
     cursor->step[slot] = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
     cursor->stride[slot] = stride;
     cursor->modes |= mode << (4u * slot);
+    if (type == CLOSS_PLAIN && (stride == 1 || (stride == 0 && slot < CLOSS_SLOT_LOSS))) {
+      cursor->plain |= 1u << slot;
+    }
   }
 }
 
@@ -178,14 +188,23 @@ CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot
   }
 }
 
+/* The same of a plain slot. */
+CLOSS_INLINE closs_value closs_cursor_plain(const closs_cursor *cursor, uint slot, __global const uchar *base,
+                                            size_t start, uint v) {
+  const size_t i = start + (size_t)cursor->offset[slot];
+  if (cursor->stride[slot] == 0) {
+    return (closs_value)(closs_load(CLOSS_PLAIN, base, i));
+  }
+  return closs_load_vector(CLOSS_PLAIN, base, i + v * CLOSS_VALUE_WIDTH);
+}
+
 /* A vector of a gradient or of losses, likewise. */
 CLOSS_INLINE void closs_cursor_store(const closs_cursor *cursor, uint slot, uint type, __global uchar *base,
                                      size_t start, uint v, closs_value value, bool accumulate, bool stream) {
   const closs_index stride = cursor->stride[slot];
   const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
   if (CLOSS_TYPE(cursor->modes, slot) >= CLOSS_F16) {
-    value = accumulate ? closs_load_vector(type, base, i) + value : value;
-    closs_store_vector(type, base, i, value, stream && closs_can_stream(type, base, i));
+    closs_add_vector(type, base, i, value, accumulate, stream && closs_can_stream(type, base, i));
     return;
   }
   closs_tile tile;
@@ -193,6 +212,12 @@ CLOSS_INLINE void closs_cursor_store(const closs_cursor *cursor, uint slot, uint
   for (uint j = 0; j < CLOSS_VALUE_WIDTH; j++) {
     closs_store_gradient(type, base, i + (size_t)((closs_index)j * stride), 0u, tile.lane[j], accumulate);
   }
+}
+
+CLOSS_INLINE void closs_cursor_store_plain(const closs_cursor *cursor, uint slot, __global uchar *base, size_t start,
+                                           uint v, closs_value value, bool accumulate, bool stream) {
+  const size_t i = start + (size_t)cursor->offset[slot] + v * CLOSS_VALUE_WIDTH;
+  closs_add_vector(CLOSS_PLAIN, base, i, value, accumulate, stream && closs_can_stream(CLOSS_PLAIN, base, i));
 }
 
 /* The loop of one type over a run of elements; `i` is an element's place. */

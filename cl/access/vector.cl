@@ -80,6 +80,12 @@ CLOSS_INLINE void closs_store_vector(uint type, __global uchar *base, size_t i, 
 #endif
 }
 
+/* Losses, or a gradient, which may be added to what is there. */
+CLOSS_INLINE void closs_add_vector(uint type, __global uchar *base, size_t i, closs_value value, bool accumulate,
+                                   bool stream) {
+  closs_store_vector(type, base, i, accumulate ? closs_load_vector(type, base, i) + value : value, stream);
+}
+
 /* Whether a vector of the type may be stored past the cache here. */
 CLOSS_INLINE bool closs_can_stream(uint type, __global const uchar *base, size_t i) {
   const size_t size = type == CLOSS_F64 ? 8u : type == CLOSS_F32 ? 4u : 2u;
