@@ -118,9 +118,28 @@ CLOSS_INLINE closs_value closs_load_block(const closs_pass_state *pass, const cl
   return tile.value[0];
 }
 
-/* Adds the term at the cursor of each column. */
-CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count,
-                                  closs_block *lane) {
+/* Adds the term at the cursor of each column, of a whole block of which all arrays are plain. */
+CLOSS_INLINE void closs_add_plain_block(const closs_pass_state *pass, const closs_cursor *cursor, closs_block *lane) {
+  const closs_terms *terms = &pass->terms;
+  const closs_arrays *arrays = &pass->arrays;
+  CLOSS_UNROLLED for (uint v = 0; v < CLOSS_BLOCK_VALUES; v++) {
+    closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k), value, gradient;
+    const closs_value x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
+    const closs_value y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
+    if (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) {
+      w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
+    }
+    if (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
+      k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
+    }
+    closs_compute(terms, x - y, w, k, &value, &gradient);
+    closs_add(&lane->s[v], &lane->c[v], gradient);
+  }
+}
+
+/* The same, of `count` columns and any arrays. */
+CLOSS_INLINE void closs_add_any_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count,
+                                      closs_block *lane) {
   const closs_terms *terms = &pass->terms;
   closs_value read[CLOSS_TILES][CLOSS_BLOCK_VALUES]; /* by slot */
   CLOSS_ROLLED for (uint slot = 0; slot < CLOSS_TILES; slot++) {
@@ -139,6 +158,15 @@ CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_curs
   }
 }
 
+CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count, bool plain,
+                                  closs_block *lane) {
+  if (plain) {
+    closs_add_plain_block(pass, cursor, lane);
+  } else {
+    closs_add_any_block(pass, cursor, count, lane);
+  }
+}
+
 /* `count` columns from `column` on. */
 CLOSS_INLINE void closs_run_block(closs_column_state *state, uint column, uint count, uint first, uint end) {
   const closs_pass_state *pass = &state->pass;
@@ -147,6 +175,7 @@ CLOSS_INLINE void closs_run_block(closs_column_state *state, uint column, uint c
   stack.top = 0;
   closs_column_start(state, column);
   closs_cursor_init(pass->layout, pass->terms.types, CLOSS_SPACE_COLUMNS, &cursor);
+  const bool plain = count == CLOSS_BLOCK && (closs_slots(&pass->terms) & ~cursor.plain) == 0;
   for (uint chunk = first; chunk < end; chunk++) {
     const uint stop = chunk == pass->chunks - 1u ? pass->last : CLOSS_CHUNK;
     for (uint i = 0; i < CLOSS_LANES; i++) {
@@ -158,12 +187,12 @@ CLOSS_INLINE void closs_run_block(closs_column_state *state, uint column, uint c
       if (at < stop) {
         const closs_unsigned_index begin = (closs_unsigned_index)chunk * CLOSS_CHUNK;
         closs_cursor_go(pass->layout, &cursor, begin + at);
-        closs_add_block(pass, &cursor, count, &lane);
+        closs_add_block(pass, &cursor, count, plain, &lane);
         for (at += CLOSS_LANES; at < stop; at += CLOSS_LANES) {
           if (!closs_cursor_step(&cursor, CLOSS_LANES)) {
             closs_cursor_go(pass->layout, &cursor, begin + at);
           }
-          closs_add_block(pass, &cursor, count, &lane);
+          closs_add_block(pass, &cursor, count, plain, &lane);
         }
       }
       closs_push_lane(&stack, (chunk - first) * CLOSS_LANES + i, stop, &lane);
