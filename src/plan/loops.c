@@ -55,7 +55,8 @@ static uint64_t strided_row_turns(const closs_layout *layout, const closs_step *
   const uint64_t ends = (LANES - 1) / terms->size[0] + 2;
   const uint64_t advance = 1 + ends * (2 + terms->rank) + (2 + terms->rank) * (CLOSS_SLOT_COUNT + 2);
   const bool apart = terms->rank > 1 && (step->by_groups || step->items > 1);
-  return 1 + choose + compute + moved * move_turns(terms, lanes, apart) + advance;
+  const uint64_t plain = apart ? lanes + 1 : 0; /* rows that stay in registers, beside others that do not */
+  return 1 + choose + compute + plain + moved * move_turns(terms, lanes, apart) + advance;
 }
 
 /* A row of contiguous operands: lane by lane where they are all of one work-item, else at once. */

@@ -8,6 +8,7 @@
 #include "base/allocate.h"
 #include "closs/partial.h"
 #include "plan/plan.h"
+#include "plan/slices.h"
 #include "points.h"
 #include "program/binary.h"
 #include "program/bundle.h"
@@ -397,12 +398,31 @@ static void columns(fault_scene *scene) {
   prepare(scene);
 }
 
+/* A transposed target goes through the workspace, in two slices. */
+static void slices(fault_scene *scene) {
+  sum *s = test_allocate(sizeof *s);
+  const uint64_t shape[] = {64, 100};
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape);
+  closs_tensor target = input;
+  closs_error error;
+  target.strides[0] = 1;
+  target.strides[1] = 64;
+  scene->device.closs->caps.max_allocation = sizeof(float) * CLOSS_CHUNK * CLOSS_STAGE_PART;
+  *s = (sum){.work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS, &input, &target)};
+  test_work_outputs(&s->work, 0);
+  if (test_work_reference(&s->work, &s->expected, &error) != CLOSS_OK) fail_msg("%s", error.text);
+  scene->own = s;
+  prepare(scene);
+  assert_int_equal(closs_layout_slices(&s->plan->layout), 2);
+}
+
 static void enqueues(void **state) {
   const fault_path paths[] = {{.name = "enqueue none", .begin = none},
                               {.name = "enqueue mean", .begin = mean},
                               {.name = "enqueue weighted sum", .begin = total},
                               {.name = "enqueue gradients", .begin = gradients},
-                              {.name = "enqueue weighted mean, columns", .begin = columns}};
+                              {.name = "enqueue weighted mean, columns", .begin = columns},
+                              {.name = "enqueue slices", .begin = slices}};
   for (size_t i = 0; i < TEST_COUNT(paths); ++i) {
     fault_path path = paths[i];
     path.work = enqueue;
