@@ -118,29 +118,18 @@ CLOSS_INLINE closs_value closs_load_block(const closs_pass_state *pass, const cl
   return tile.value[0];
 }
 
-/* Adds the term at the cursor of each column, of a whole block of which all arrays are plain. */
-CLOSS_INLINE void closs_add_plain_block(const closs_pass_state *pass, const closs_cursor *cursor, closs_block *lane) {
+/* Adds the term at the cursor of each of `count` columns. plain: a whole block, of arrays that are all plain. */
+CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count, bool plain,
+                                  closs_block *lane) {
   const closs_terms *terms = &pass->terms;
-  const closs_arrays *arrays = &pass->arrays;
-  CLOSS_UNROLLED for (uint v = 0; v < CLOSS_BLOCK_VALUES; v++) {
-    closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k), value, gradient;
-    const closs_value x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
-    const closs_value y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
-    if (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) {
-      w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
+  if (plain) {
+    CLOSS_UNROLLED for (uint u = 0; u < CLOSS_BLOCK_VALUES; u++) {
+      closs_value value, gradient;
+      closs_load_and_compute(terms, &pass->arrays, 0, u, &value, &gradient, cursor);
+      closs_add(&lane->s[u], &lane->c[u], gradient);
     }
-    if (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
-      k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
-    }
-    closs_compute(terms, x - y, w, k, &value, &gradient);
-    closs_add(&lane->s[v], &lane->c[v], gradient);
+    return;
   }
-}
-
-/* The same, of `count` columns and any arrays. */
-CLOSS_INLINE void closs_add_any_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count,
-                                      closs_block *lane) {
-  const closs_terms *terms = &pass->terms;
   closs_value read[CLOSS_TILES][CLOSS_BLOCK_VALUES]; /* by slot */
   CLOSS_ROLLED for (uint slot = 0; slot < CLOSS_TILES; slot++) {
     if (terms->reads & (1u << slot)) {
@@ -155,15 +144,6 @@ CLOSS_INLINE void closs_add_any_block(const closs_pass_state *pass, const closs_
     closs_value value, gradient;
     closs_compute(terms, read[CLOSS_TILE_X][u] - read[CLOSS_TILE_Y][u], w, k, &value, &gradient);
     closs_add(&lane->s[u], &lane->c[u], gradient);
-  }
-}
-
-CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_cursor *cursor, uint count, bool plain,
-                                  closs_block *lane) {
-  if (plain) {
-    closs_add_plain_block(pass, cursor, lane);
-  } else {
-    closs_add_any_block(pass, cursor, count, lane);
   }
 }
 

@@ -4,8 +4,8 @@
  */
 
 /*
- * chunks: of this launch, behind those `before`; the first holds terms from position `head` on, the last up to position
- * `last`.
+ * chunks: of this launch, behind those `before`; the first holds terms from position `head` on, the last up to
+ * position `last`.
  * Work-items (groups: work-groups) do 2^span chunks each, and leave a pair each at work[states_at]; a piece leaves a
  * pair a chunk, and after them the lanes of a last chunk that is not full.
  */
@@ -17,8 +17,8 @@ CLOSS_KERNEL void closs_pass(__global const uchar *input, __global const uchar *
                              uint upstream_low, uint upstream_high, uint loss_low, uint loss_high,
                              uint input_gradient_low, uint input_gradient_high, uint target_gradient_low,
                              uint target_gradient_high, uint work_low, uint work_high, uint state_low, uint state_high,
-                             uint states_at, uint factor_at, uint before, uint chunks, uint head, uint last, uint span, uint flags,
-                             uint types, closs_real p, closs_real r, closs_real g, closs_real factor_high,
+                             uint states_at, uint factor_at, uint before, uint chunks, uint head, uint last, uint span,
+                             uint flags, uint types, closs_real p, closs_real r, closs_real g, closs_real factor_high,
                              closs_real factor_low) {
 #ifdef CLOSS_FLAGS
   flags = CLOSS_FLAGS;

@@ -94,6 +94,8 @@ CLOSS_INLINE void closs_add_tile(closs_lanes *lanes, const closs_tile *tile, uin
   closs_load_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH)
 #define CLOSS_CURSOR_PARAMETERS
 #define CLOSS_CURSOR_ARGUMENTS
+#define CLOSS_PLAIN_PARAMETERS
+#define CLOSS_PLAIN_ARGUMENT
 
 #define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
   closs_add_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH, VALUE, ACCUMULATE,            \
@@ -121,33 +123,44 @@ CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint hea
   closs_scatter(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE,   \
                 ACCUMULATE, (terms->flags & CLOSS_FLAG_STREAM) != 0)
 #define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
+#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
+#define CLOSS_PLAIN_PARAMETERS , const closs_cursor *cursor
+#define CLOSS_PLAIN_ARGUMENT , cursor
 #define CLOSS_LOAD_VALUE(SLOT, BASE) closs_cursor_plain(cursor, SLOT, BASE, arrays->at[SLOT], v)
 #define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
   closs_cursor_store_plain(cursor, SLOT, BASE, arrays->at[SLOT], v, VALUE, ACCUMULATE, (flags & CLOSS_FLAG_STREAM) != 0)
 #define CLOSS_ROWS CLOSS_ROLLED
-#define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
 #endif
 
 #ifndef CLOSS_COMPLEX
+/* Vector v of a row whose first term is number `term`: its terms of the sum, and its gradients. */
+CLOSS_INLINE void closs_load_and_compute(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint v,
+                                         closs_value *value, closs_value *gradient CLOSS_PLAIN_PARAMETERS) {
+  closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k);
+  if (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) {
+    w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
+  }
+  const closs_value x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
+  const closs_value y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
+  if (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
+    k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
+  }
+  closs_compute(terms, x - y, w, k, value, gradient);
+}
+
 /* A whole tile of terms, the first of them number `term`. */
 CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term,
-                                 closs_lanes *lanes CLOSS_CURSOR_PARAMETERS) {
+                                 closs_lanes *lanes CLOSS_PLAIN_PARAMETERS) {
   const uint flags = terms->flags;
   CLOSS_ROWS for (uint v = 0; v < CLOSS_VALUES; v++) {
-    closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k), value, gradient;
-    if (flags & CLOSS_FLAG_WEIGHT_ARRAY) {
-      w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
-    }
+    closs_value value, gradient;
     if (flags & CLOSS_FLAG_TERM_WEIGHT) {
-      closs_add(&lanes->s[v], &lanes->c[v], w);
+      const bool array = (flags & CLOSS_FLAG_WEIGHT_ARRAY) != 0;
+      value = array ? CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight) : (closs_value)(terms->weight);
+      closs_add(&lanes->s[v], &lanes->c[v], value);
       continue;
     }
-    const closs_value x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
-    const closs_value y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
-    if (flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
-      k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
-    }
-    closs_compute(terms, x - y, w, k, &value, &gradient);
+    closs_load_and_compute(terms, arrays, term, v, &value, &gradient CLOSS_PLAIN_ARGUMENT);
     if (flags & CLOSS_FLAG_SUM) {
       closs_add(&lanes->s[v], &lanes->c[v], value);
     }
@@ -268,7 +281,7 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
     const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
 #ifndef CLOSS_COMPLEX
     if (plain && high - low == CLOSS_TILE_LANES && closs_cursor_in_run(&cursor)) {
-      closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, lanes CLOSS_CURSOR_ARGUMENTS);
+      closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, lanes, &cursor);
     } else
 #endif
     {

@@ -95,11 +95,16 @@ CLOSS_INLINE void closs_copy(uint type, __global const uchar *array, __global uc
   case CLOSS_F32:
     closs_copy_4(array, copy, q);
     break;
+  case CLOSS_I64:
+  case CLOSS_U64:
+  case CLOSS_F64:
+  case CLOSS_C64:
+    CLOSS_COPY_ELEMENTS(closs_two_words, array, copy, q)
+    break;
   case CLOSS_C128:
     CLOSS_COPY_ELEMENTS(closs_four_words, array, copy, q)
     break;
   default:
-    CLOSS_COPY_ELEMENTS(closs_two_words, array, copy, q)
     break;
   }
 }

@@ -62,6 +62,13 @@ CLOSS_INLINE void closs_walk_advance(__global const closs_index *layout, closs_w
   }
 }
 
+/* The arithmetic's own type: vectors of it, and single elements, need no conversion. */
+#ifdef CLOSS_DOUBLE
+#define CLOSS_PLAIN CLOSS_F64
+#else
+#define CLOSS_PLAIN CLOSS_F32
+#endif
+
 /*
  * Where a run of neighbours begins, kept for every slot and moved on by additions. The neighbours are terms, along the
  * innermost dimension of terms, or columns, along that of columns; the walk is through the terms.
@@ -69,11 +76,6 @@ CLOSS_INLINE void closs_walk_advance(__global const closs_index *layout, closs_w
  * How neighbours lie in a slot's array is its mode, four bits each: the number of a type that has vectors, or one of
  * these.
  */
-#ifdef CLOSS_DOUBLE
-#define CLOSS_PLAIN CLOSS_F64
-#else
-#define CLOSS_PLAIN CLOSS_F32
-#endif
 #define CLOSS_MODE_REPEAT 0u /* one element for all of them */
 #define CLOSS_MODE_EACH 1u   /* element by element */
 #define CLOSS_MODE_STEP 2u   /* f32 with steps between */

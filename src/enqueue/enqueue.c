@@ -71,7 +71,7 @@ static closs_status launch_slices(closs_plan *plan, const closs_places *places, 
   const closs_staging *staging = &plan->layout.staging;
   const uint32_t slices = closs_layout_slices(&plan->layout);
   closs_status status = CLOSS_OK;
-  for (uint32_t slice = 0; slice < slices; slice++) {
+  for (uint32_t slice = 0; slice < slices && status == CLOSS_OK; slice++) {
     for (uint32_t i = staging->begin; i < staging->end && status == CLOSS_OK; i++) {
       const closs_step step = closs_layout_slice(&plan->layout, i, slice);
       const closs_places staged = places_of_slice(plan, places, step.before);

@@ -5,6 +5,7 @@
 #include "base/allocate.h"
 #include "base/error.h"
 #include "enqueue/launch.h"
+#include "plan/slices.h"
 #include "program/source.h"
 
 #define SCRATCH_BYTES 256
@@ -83,9 +84,15 @@ static closs_status make_kernels(closs_plan *plan, closs_error *error) {
 /* Enough for every driver's idea of a large launch. */
 #define WARM_UP_GROUPS ((size_t)1 << 16)
 
+/* Whether a step is launched for one slice after the other. */
+static bool is_sliced(const closs_plan *plan, uint32_t step) {
+  const closs_staging *staging = &plan->layout.staging;
+  return staging->slots != 0 && step >= staging->begin && step < staging->end;
+}
+
 /*
  * Runs each kernel once without work: some drivers compile at the first launch of a local size, and again for one of
- * many groups. Pieces may be launched both ways. `at` becomes the step that failed, if one did.
+ * many groups. Pieces, and the last slice, may be launched both ways. `at` becomes the step that failed, if one did.
  */
 static closs_status warm_up(closs_plan *plan, uint32_t *at, closs_error *error) {
   const closs_opencl *cl = &plan->context->cl;
@@ -98,16 +105,17 @@ static closs_status warm_up(closs_plan *plan, uint32_t *at, closs_error *error) 
   closs_places_scratch(plan, &places);
   closs_status status = CLOSS_OK;
   for (uint32_t i = 0; i < plan->layout.step_count && status == CLOSS_OK; i++) {
-    closs_step nothing = plan->layout.steps[i];
+    const closs_step step = is_sliced(plan, i) ? closs_layout_slice(&plan->layout, i, 0) : plan->layout.steps[i];
+    closs_step nothing = step;
     *at = i;
     nothing.columns = 0;
     nothing.chunks = 0;
     nothing.state = 0;     /* scratch has no second one */
     places.first_term = 1; /* extends no state */
-    size_t groups = closs_launch_groups(&plan->layout.steps[i]);
+    size_t groups = closs_launch_groups(&step);
     groups = groups < WARM_UP_GROUPS ? groups : WARM_UP_GROUPS;
     status = closs_launch(plan, i, &nothing, &places, groups, queue, 0, NULL, NULL, error);
-    if (status == CLOSS_OK && plan->request.total_terms != 0 && groups > 1) {
+    if (status == CLOSS_OK && (plan->request.total_terms != 0 || is_sliced(plan, i)) && groups > 1) {
       status = closs_launch(plan, i, &nothing, &places, 1, queue, 0, NULL, NULL, error);
     }
   }

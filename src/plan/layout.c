@@ -61,7 +61,9 @@ static uint32_t pass_results(const closs_request *request) {
 }
 
 static bool is_contiguous(const closs_request *request, const closs_space *terms, closs_dtype storage) {
-  if (terms->rank != 1) {
+  /* Sums by columns are of strided access, also where the broadcast operand goes through the workspace. */
+  if (terms->rank != 1 || (wants_gradient(request, 0) && request->broadcast[0]) ||
+      (wants_gradient(request, 1) && request->broadcast[1])) {
     return false;
   }
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
@@ -346,8 +348,9 @@ static void add_stages(const closs_request *request, closs_layout *layout, bool 
   }
 }
 
-/* Of a slice this many work-items or work-groups each do at least one of its chunks. */
-#define SLICE_ITEMS 64
+/* A slice is dealt out to so many work-items or work-groups, until they are too many for the merge in all. */
+#define SLICE_ITEMS 512
+#define MAX_SLICED_ITEMS (1u << 14)
 
 /* The pass, where arrays go through the workspace: slices of its chunks, each between the copies to and from there. */
 static closs_status add_slices(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
@@ -358,7 +361,8 @@ static closs_status add_slices(const closs_request *request, const closs_tuning 
   const uint32_t pass = layout->step_count;
   closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
   deal(step, request->terms, 1, tuning->max_items);
-  while (step->span > 0 && layout->staging.chunks >> step->span < SLICE_ITEMS) {
+  while (step->span > 0 && layout->staging.chunks >> step->span < SLICE_ITEMS &&
+         (step->chunks - 1) >> (step->span - 1) < MAX_SLICED_ITEMS) {
     step->span--;
   }
   step->items = ((step->chunks - 1) >> step->span) + 1;

@@ -7,7 +7,7 @@
 #include "plan/staging.h"
 #include "program/programs.h"
 
-/* Words of one layout array that a strided kernel reads (cl/access/strided.cl): a space of terms and one of columns. */
+/* Words of one layout array that a strided kernel reads (cl/access/layout.cl): a space of terms and one of columns. */
 #define CLOSS_SPACE_WORDS (1 + CLOSS_MAX_RANK + CLOSS_MAX_RANK * CLOSS_SLOT_COUNT)
 #define CLOSS_LAYOUT_WORDS (2 * CLOSS_SPACE_WORDS)
 

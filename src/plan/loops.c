@@ -106,5 +106,6 @@ uint64_t closs_loop_turns(const closs_layout *layout, const closs_step *step) {
 }
 
 bool closs_loops_end(const closs_layout *layout, const closs_step *step) {
-  return step->local % CLOSS_TOGETHER == 0 || closs_variant_at(layout->programs[step->program].variant)->contiguous;
+  const bool contiguous = closs_variant_at(layout->programs[step->program].variant)->contiguous;
+  return step->local % CLOSS_TOGETHER == 0 || (contiguous && step->body != CLOSS_BODY_STAGE);
 }

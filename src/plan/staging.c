@@ -19,6 +19,10 @@ static uint64_t terms_below(const closs_space *terms, uint32_t d) {
   return below;
 }
 
+static uint64_t slice_terms(const closs_request *request, uint64_t chunks) {
+  return chunks * CLOSS_CHUNK < request->terms ? chunks * CLOSS_CHUNK : request->terms;
+}
+
 /* The dimension along which the slot's neighbours in memory lie; 0: none, or that of neighbouring terms. */
 static uint32_t line_of(const closs_request *request, const closs_space *terms, int slot) {
   const uint64_t size = bytes_of(request, slot);
@@ -45,7 +49,7 @@ void closs_staging_choose(const closs_request *request, const closs_caps *caps, 
   uint64_t bytes = 0, below = 0; /* of all slots a term; and the most terms between neighbours of a line */
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
     /* The sum of weights, which goes first, reads them where they are. */
-    const bool summed = slot == CLOSS_SLOT_WEIGHT && request->over_weights;
+    const bool summed = slot == CLOSS_SLOT_WEIGHT && request->over_weights && request->total_terms == 0;
     const uint32_t line = in_pass[slot] && !summed ? line_of(request, terms, slot) : 0;
     if (line != 0) {
       staging->slots |= 1u << slot;
@@ -58,7 +62,7 @@ void closs_staging_choose(const closs_request *request, const closs_caps *caps, 
   while (chunks * CLOSS_CHUNK < CLOSS_STAGE_SIDE * below && chunks * CLOSS_CHUNK < request->terms) {
     chunks *= 2;
   }
-  while (bytes * chunks * CLOSS_CHUNK > caps->max_allocation / CLOSS_STAGE_PART) {
+  while (bytes * slice_terms(request, chunks) > caps->max_allocation / CLOSS_STAGE_PART) {
     chunks /= 2;
   }
   /* Too few terms, or too few neighbours in a slice, to be worth it. */
@@ -81,7 +85,7 @@ void closs_staging_take(const closs_request *request, closs_staging *staging, ui
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
     if (staging->slots & (1u << slot)) {
       staging->at[slot] = (*bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
-      *bytes = staging->at[slot] + bytes_of(request, slot) * staging->chunks * CLOSS_CHUNK;
+      *bytes = staging->at[slot] + bytes_of(request, slot) * slice_terms(request, staging->chunks);
     }
   }
 }

@@ -5,7 +5,7 @@
 #include "closs/bundle.h"
 #include "program/programs.h"
 
-#define CLOSS_MAX_KERNELS 4 /* of a program */
+#define CLOSS_MAX_KERNELS 5 /* of a program: all bodies but the probe */
 #define CLOSS_OFFLINE_NAME 80
 
 /* A source as the caller sees it, with what that points to. */

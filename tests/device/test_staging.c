@@ -143,6 +143,50 @@ static void far_lines(void **state) {
   expect(device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "far lines");
 }
 
+/* The gradient of a broadcast operand that goes through the workspace itself is a sum by columns, of strided access. */
+static void broadcast_operand(void **state) {
+  if (slow()) skip();
+  const test_device *device = *state;
+  static const uint32_t order[] = {0, 2, 1};
+  const uint64_t shape[] = {3, 17, 240}, one[] = {1, 17, 240};
+  const closs_tensor input = permuted(CLOSS_F32, 3, one, order), target = closs_tensor_contiguous(CLOSS_F32, 3, shape);
+  test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
+  expect(device, &work, BIT(INPUT), "broadcast");
+}
+
+/* closs's own events order the copies and the passes. */
+static void queue_without_order(void **state) {
+  test_device device = *(const test_device *)*state;
+  const uint64_t shape[] = {103, 117};
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape), target = transposed(CLOSS_F32, shape);
+  cl_int code;
+  device.queue = clCreateCommandQueue(device.context, device.device, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
+  if (code != CL_SUCCESS) skip();
+  test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
+  put(&work, TEST_TARGET_GRADIENT, &target, 10);
+  expect(&device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "without order");
+  clReleaseCommandQueue(device.queue);
+}
+
+/* Gradients of a piece have no state; those of a sum are what they are without the other pieces. */
+static void gradients_of_a_piece(void **state) {
+  if (slow()) skip();
+  const test_device *device = *state;
+  const uint64_t shape[] = {105, 119};
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape), target = transposed(CLOSS_F32, shape);
+  test_work work = test_work_make(CLOSS_MSE, CLOSS_SUM, CLOSS_OUTPUT_INPUT_GRADIENT, &input, &target);
+  test_results expected, results;
+  test_work_outputs(&work, 0);
+  run(device, &work, BIT(TARGET), "gradients alone");
+  assert_int_equal(test_work_reference(&work, &expected, NULL), CLOSS_OK);
+  work.options.total_terms = 10 * TERMS;
+  assert_int_equal(test_work_device(device, &work, &results, NULL), CLOSS_OK);
+  test_results_same(&expected, &results, "gradients of a piece");
+  test_results_free(&expected);
+  test_results_free(&results);
+  test_work_free(&work);
+}
+
 /* Sums by columns, and of weights, read arrays as they are. */
 static void beside_other_sums(void **state) {
   if (slow()) skip();
@@ -160,8 +204,11 @@ static void beside_other_sums(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(transposed_target), cmocka_unit_test(all_arrays), cmocka_unit_test(other_types),
-      cmocka_unit_test(channels_last),     cmocka_unit_test(far_lines),  cmocka_unit_test(beside_other_sums),
+      cmocka_unit_test(transposed_target),   cmocka_unit_test(all_arrays),
+      cmocka_unit_test(other_types),         cmocka_unit_test(channels_last),
+      cmocka_unit_test(far_lines),           cmocka_unit_test(broadcast_operand),
+      cmocka_unit_test(queue_without_order), cmocka_unit_test(gradients_of_a_piece),
+      cmocka_unit_test(beside_other_sums),
   };
   return cmocka_run_group_tests_name("staging", tests, test_device_setup, test_device_teardown);
 }

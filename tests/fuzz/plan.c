@@ -229,11 +229,11 @@ static void check_steps(const closs_request *request, const closs_layout *layout
   for (int slot = 0; slot < CLOSS_SLOT_COUNT; slot++) {
     if (!(layout->staging.slots & (1u << slot))) continue;
     const uint64_t real = closs_dtype_size(request->arithmetic);
+    const uint64_t slice = layout->staging.chunks * UINT64_C(4096);
+    const uint64_t bytes =
+        (slice < request->terms ? slice : request->terms) * closs_dtype_size(request->tensors[slot].dtype);
     ranges[count].begin = layout->staging.at[slot] / real;
-    ranges[count++].end =
-        (layout->staging.at[slot] +
-         layout->staging.chunks * UINT64_C(4096) * closs_dtype_size(request->tensors[slot].dtype) + real - 1) /
-        real;
+    ranges[count++].end = (layout->staging.at[slot] + bytes + real - 1) / real;
   }
   check_slices(layout);
   for (size_t a = 0; a < count; a++) {

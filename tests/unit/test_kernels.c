@@ -104,6 +104,22 @@ static void all_variants(void **state) {
   assert_in_range(tried, 100, 1000);
 }
 
+/* Every body of the program is in the list, with its arguments. */
+static void check_kernels(const closs_program_spec *spec, const closs_offline *offline) {
+  size_t count = 0;
+  for (int i = 0; i < CLOSS_BODY_COUNT; i++) {
+    if (!(spec->bodies & closs_bodies[i].body)) continue;
+    assert_true(count < offline->source.kernel_count);
+    const closs_kernel_info *kernel = &offline->source.kernels[count++];
+    const size_t length = strlen(closs_bodies[i].name);
+    assert_string_equal(kernel->name + strlen(kernel->name) - length, closs_bodies[i].name);
+    assert_in_range(kernel->argument_count, 13, CLOSS_MAX_KERNEL_ARGUMENTS);
+    for (size_t a = 0; a < kernel->argument_count; a++)
+      assert_true(*kernel->arguments[a].type != '\0' && *kernel->arguments[a].name != '\0');
+  }
+  assert_int_equal(offline->source.kernel_count, count);
+}
+
 /* What offline compilers get: without options, but for the language. */
 static void offline_sources(void **state) {
   (void)state;
@@ -115,6 +131,7 @@ static void offline_sources(void **state) {
     closs_offline offline;
     spec = closs_program_general(&spec);
     assert_int_equal(closs_offline_make(&plain, &spec, true, &offline, NULL), CLOSS_OK);
+    check_kernels(&spec, &offline);
     const char *const text = offline.source.text;
     assert_true(compiles(&text, 1, "-cl-std=CL1.2", true, true, ""));
     closs_offline_release(&plain, &offline);
