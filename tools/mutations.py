@@ -170,7 +170,7 @@ MUTATIONS = [
              "staging"),
     mutation("group_of_another_index", "cl/stage.cl", "group / bands, &place, &term", "0u, &place, &term",
              "staging"),
-    mutation("last_group_of_a_slice", "src/plan/staging.c", "(uint32_t)(last - begin + 1)", "(uint32_t)(last - begin)",
+    mutation("last_group_of_a_slice", "src/plan/staging.c", "(uint32_t)(last - begin + 1);", "(uint32_t)(last - begin);",
              "staging"),
     mutation("pairs_of_slices", "src/plan/slices.c", "    part.states_at += 2 * (part.before >> part.span);\n", "",
              "staging"),

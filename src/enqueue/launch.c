@@ -174,10 +174,8 @@ static void put_merge(binder *b, const closs_step *step, const closs_places *pla
 static void put_stage(binder *b, const closs_step *step, const closs_places *places) {
   const closs_layout *layout = &b->plan->layout;
   const uint64_t slice_at = closs_places_staged(b->plan, places, step->out);
-  uint32_t first_group = 0, groups = 0, items;
-  if (step->chunks > 0) {
-    closs_layout_squares(layout, step, &first_group, &groups, &items);
-  }
+  const closs_squares none = {0, 0, 0};
+  const closs_squares squares = step->chunks > 0 ? closs_layout_squares(layout, step) : none;
   put_memory(b, places->memory[step->out]);
   put_memory(b, places->work);
   put_layout(b, step);
@@ -185,8 +183,8 @@ static void put_stage(binder *b, const closs_step *step, const closs_places *pla
   put_offset(b, slice_at);
   put_uint(b, step->out);
   put_uint(b, layout->staging.line[step->out]);
-  put_uint(b, first_group);
-  put_uint(b, groups);
+  put_uint(b, squares.first_group);
+  put_uint(b, squares.groups);
   put_uint(b, step->before * CLOSS_CHUNK);
   put_uint(b, step->chunks > 0 ? (step->chunks - 1) * CLOSS_CHUNK + step->last : 0);
   put_uint(b, step->back);

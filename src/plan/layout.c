@@ -343,7 +343,7 @@ static void add_stages(const closs_request *request, closs_layout *layout, bool 
       step->out = (enum closs_slot)slot;
       step->back = back;
       closs_layout_chunks(request->terms, 0, &step->chunks, &step->last);
-      closs_layout_squares(layout, step, &(uint32_t){0}, &(uint32_t){0}, &step->items);
+      step->items = closs_layout_squares(layout, step).items;
     }
   }
 }

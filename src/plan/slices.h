@@ -8,8 +8,7 @@
 uint32_t closs_layout_slices(const closs_layout *layout);
 closs_step closs_layout_slice(const closs_layout *layout, uint32_t step, uint32_t slice);
 
-/* Of a step to the workspace or back: the groups of squares that its work-items copy, as stage.cl has them. */
-void closs_layout_squares(const closs_layout *layout, const closs_step *step, uint32_t *first_group, uint32_t *groups,
-                          uint32_t *items);
+/* Of a step to the workspace or back. */
+closs_squares closs_layout_squares(const closs_layout *layout, const closs_step *step);
 
 #endif

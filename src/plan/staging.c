@@ -96,14 +96,16 @@ static uint64_t group_of(uint64_t term, uint64_t below, uint64_t length, uint32_
   return at / length * ((length - 1) / side + 1) + at % length / side;
 }
 
-void closs_staging_groups(const closs_space *terms, uint32_t line, bool vectors, uint64_t first, uint64_t count,
-                          uint32_t *first_group, uint32_t *groups, uint32_t *items) {
+closs_squares closs_staging_squares(const closs_space *terms, uint32_t line, bool vectors, uint64_t first,
+                                    uint64_t count) {
   const uint32_t side = vectors ? CLOSS_STAGE_SIDE : CLOSS_STAGE_FEW_SIDE;
-  const uint32_t squares = vectors ? CLOSS_STAGE_SQUARES : CLOSS_STAGE_FEW_SQUARES;
+  const uint32_t each = vectors ? CLOSS_STAGE_SQUARES : CLOSS_STAGE_FEW_SQUARES;
   const uint64_t below = terms_below(terms, line), length = terms->size[line];
   const uint64_t begin = group_of(first, below, length, side), last = group_of(first + count - 1, below, length, side);
-  *first_group = (uint32_t)begin;
-  *groups = (uint32_t)(last - begin + 1);
   const uint64_t strips = (terms->size[0] - 1) / side + 1;
-  *items = (uint32_t)(((*groups - 1) / squares + 1) * strips * (below / terms->size[0]));
+  closs_squares squares;
+  squares.first_group = (uint32_t)begin;
+  squares.groups = (uint32_t)(last - begin + 1);
+  squares.items = (uint32_t)(((last - begin) / each + 1) * strips * (below / terms->size[0]));
+  return squares;
 }

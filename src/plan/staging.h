@@ -38,11 +38,15 @@ void closs_staging_apply(const closs_staging *staging, closs_space *terms);
 /* Takes place in the workspace behind `bytes`, for a slice of each chosen slot. */
 void closs_staging_take(const closs_request *request, closs_staging *staging, uint64_t *bytes);
 
-/*
- * Of `count` terms from `first` on: in which groups of neighbours of a line they are, and how many work-items copy
- * those.
- */
-void closs_staging_groups(const closs_space *terms, uint32_t line, bool vectors, uint64_t first, uint64_t count,
-                          uint32_t *first_group, uint32_t *groups, uint32_t *items);
+/* Which squares the work-items of a copy take up, as stage.cl has them. */
+typedef struct closs_squares {
+  uint32_t first_group; /* groups of neighbours of a line, for each index of the dimensions outside */
+  uint32_t groups;
+  uint32_t items; /* work-items */
+} closs_squares;
+
+/* Those of `count` terms from `first` on. */
+closs_squares closs_staging_squares(const closs_space *terms, uint32_t line, bool vectors, uint64_t first,
+                                    uint64_t count);
 
 #endif
