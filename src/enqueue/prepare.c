@@ -148,7 +148,7 @@ static closs_status make_ready(closs_plan *plan, closs_error *error) {
     status = make_kernels(plan, &problem);
     status = status == CLOSS_OK ? warm_up(plan, &at, &problem) : status;
   } while (status == CLOSS_OPENCL_ERROR && problem.opencl == CL_INVALID_WORK_GROUP_SIZE &&
-           closs_layout_shrink(&plan->layout, at));
+           closs_layout_shrink(&plan->layout, at, &plan->context->caps));
   if (status != CLOSS_OK && error != NULL) {
     *error = problem;
   }

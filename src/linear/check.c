@@ -3,6 +3,7 @@
 #include "base/allocate.h"
 #include "base/error.h"
 #include "linear/linear.h"
+#include "plan/tuning.h"
 
 /* Elements that no matrix may pass: their bytes are to fit in 63 bits. */
 #define MOST_ELEMENTS ((uint64_t)1 << 59)
@@ -106,7 +107,8 @@ static closs_status check_weight(const closs_linear_options *o, closs_tensor *we
 }
 
 /* NULL where the kernel of rows can do it, else why not. */
-static const char *rows_obstacle(const closs_linear_options *o, const closs_tensor *weight) {
+static const char *rows_obstacle(const closs_context *context, const closs_linear_options *o,
+                                 const closs_tensor *weight) {
   bool gradient = (o->wanted & CLOSS_LINEAR_W_GRADIENT) != 0;
   if (o->outputs != 1 || o->w_leading != 1) {
     return "one output is what it takes, and W without gaps";
@@ -116,6 +118,9 @@ static const char *rows_obstacle(const closs_linear_options *o, const closs_tens
   }
   if (o->wanted & CLOSS_LINEAR_X_GRADIENT) {
     return "it gives no dX";
+  }
+  if (closs_tuning_for(&context->caps).loop_turns != 0) {
+    return "its loops are long, and the device ends such early";
   }
   if (gradient && o->reduction == CLOSS_NONE) {
     return "its dW is that of a reduced loss";
@@ -130,7 +135,7 @@ static const char *rows_obstacle(const closs_linear_options *o, const closs_tens
 
 static closs_status choose_product(const closs_context *context, closs_linear_options *o, const closs_tensor *weight,
                                    closs_error *error) {
-  const char *obstacle = rows_obstacle(o, weight);
+  const char *obstacle = rows_obstacle(context, o, weight);
   switch (o->product) {
   case CLOSS_LINEAR_PRODUCT_AUTO:
     /* CLBlast's kernels are made for GPUs: on CPUs they take 1.5 to 4 times as long (docs/linear.md). */

@@ -589,20 +589,26 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   return CLOSS_OK;
 }
 
-bool closs_layout_shrink(closs_layout *layout, uint32_t step) {
+bool closs_layout_shrink(closs_layout *layout, uint32_t step, const closs_caps *caps) {
   const closs_step shrunk = layout->steps[step];
+  const closs_tuning tuning = closs_tuning_for(caps);
+  closs_layout smaller = *layout;
   if (shrunk.local == 1 || (shrunk.by_groups && layout->fixed_group)) {
     return false;
   }
-  for (uint32_t i = 0; i < layout->step_count; i++) {
-    if (layout->steps[i].by_groups == shrunk.by_groups) {
-      layout->steps[i].local = shrunk.local / 2;
+  for (uint32_t i = 0; i < smaller.step_count; i++) {
+    if (smaller.steps[i].by_groups == shrunk.by_groups) {
+      smaller.steps[i].local = shrunk.local / 2;
     }
   }
   if (shrunk.by_groups) {
-    layout->programs[shrunk.program].group = shrunk.local / 2;
+    smaller.programs[shrunk.program].group = shrunk.local / 2;
   } else {
-    layout->local = shrunk.local / 2;
+    smaller.local = shrunk.local / 2;
   }
+  if (check_loops(&tuning, &smaller, NULL) != CLOSS_OK) {
+    return false;
+  }
+  *layout = smaller;
   return true;
 }

@@ -69,9 +69,9 @@ typedef struct closs_layout {
 closs_status closs_layout_make(const closs_plan_options *options, const closs_request *request, const closs_caps *caps,
                                closs_layout *layout, closs_error *error);
 
-/* Halves the work-group size of a step, and of those that share it; false where that cannot be. What is launched and
- * left in the workspace stays the same. */
-bool closs_layout_shrink(closs_layout *layout, uint32_t step);
+/* Halves the work-group size of a step, and of those that share it; false, and nothing changes, where that cannot be.
+ * What is launched and left in the workspace stays the same. */
+bool closs_layout_shrink(closs_layout *layout, uint32_t step, const closs_caps *caps);
 
 /* Chunks and last of a run of `terms` that begins at position `head` of a chunk. */
 void closs_layout_chunks(uint64_t terms, uint32_t head, uint32_t *chunks, uint32_t *last);

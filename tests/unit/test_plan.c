@@ -314,22 +314,37 @@ static void shrinking(void **state) {
   closs_layout layout = planned(&options, &caps);
   const closs_layout before = layout;
   assert_int_equal(layout.step_count, 2);
-  assert_true(closs_layout_shrink(&layout, 0));
+  assert_true(closs_layout_shrink(&layout, 0, &caps));
   assert_int_equal(layout.steps[0].local, before.steps[0].local / 2);
   assert_int_equal(layout.programs[0].group, layout.steps[0].local);
   assert_int_equal(layout.steps[1].local, before.steps[1].local);
-  assert_true(closs_layout_shrink(&layout, 1));
+  assert_true(closs_layout_shrink(&layout, 1, &caps));
   assert_int_equal(layout.steps[1].local, before.steps[1].local / 2);
   assert_int_equal(layout.steps[0].local, before.steps[0].local / 2);
   assert_int_equal(layout.workspace, before.workspace);
   assert_int_equal(layout.steps[0].items, before.steps[0].items);
-  while (closs_layout_shrink(&layout, 0)) {
+  while (closs_layout_shrink(&layout, 0, &caps)) {
   }
   assert_int_equal(layout.steps[0].local, 1);
   options.work_group = 64;
   layout = planned(&options, &caps);
-  assert_false(closs_layout_shrink(&layout, 0));
+  assert_false(closs_layout_shrink(&layout, 0, &caps));
   assert_int_equal(layout.steps[0].local, 64);
+}
+
+/* Not to a size with which a work-item would take up longer loops than the device has. */
+static void shrinking_loops(void **state) {
+  (void)state;
+  closs_caps caps = cpu();
+  const uint64_t terms = 9000;
+  closs_plan_options options = usual(1, &terms, 1, &terms);
+  options.target.dtype = CLOSS_F16;
+  caps.platform = "rusticl";
+  closs_layout layout = planned(&options, &caps);
+  while (closs_layout_shrink(&layout, 0, &caps)) {
+  }
+  assert_int_equal(layout.steps[0].local, 8);
+  assert_int_equal(layout.programs[0].group, 8);
 }
 
 /* A device that ends loops early: what would take longer ones is refused; a chunk a work-group of 64 is not. */
@@ -564,7 +579,8 @@ int main(void) {
       cmocka_unit_test(dimensions_collapse), cmocka_unit_test(fixed_flags),     cmocka_unit_test(variants),
       cmocka_unit_test(index_width),         cmocka_unit_test(shares),          cmocka_unit_test(order_of_launches),
       cmocka_unit_test(blocks_of_columns),   cmocka_unit_test(groups),          cmocka_unit_test(tuning),
-      cmocka_unit_test(shrinking),           cmocka_unit_test(short_loops),     cmocka_unit_test(loop_turns),
+      cmocka_unit_test(shrinking),
+      cmocka_unit_test(shrinking_loops),           cmocka_unit_test(short_loops),     cmocka_unit_test(loop_turns),
       cmocka_unit_test(lone_work_items),     cmocka_unit_test(sources),         cmocka_unit_test(devices_without),
       cmocka_unit_test(little_local_memory), cmocka_unit_test(short_addresses), cmocka_unit_test(arguments),
   };
