@@ -6,6 +6,7 @@
 
 #include "closs/host.h"
 #include "closs/linear.h"
+#include "device/context.h"
 #include "support/device.h"
 #include "support/harness.h"
 

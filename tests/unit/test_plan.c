@@ -343,8 +343,8 @@ static void shrinking_loops(void **state) {
   closs_layout layout = planned(&options, &caps);
   while (closs_layout_shrink(&layout, 0, &caps)) {
   }
-  assert_int_equal(layout.steps[0].local, 8);
-  assert_int_equal(layout.programs[0].group, 8);
+  assert_int_equal(layout.steps[0].local, 16);
+  assert_int_equal(layout.programs[0].group, 16);
 }
 
 /* A device that ends loops early: what would take longer ones is refused; a chunk a work-group of 64 is not. */
@@ -576,13 +576,25 @@ static void arguments(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(dimensions_collapse), cmocka_unit_test(fixed_flags),     cmocka_unit_test(variants),
-      cmocka_unit_test(index_width),         cmocka_unit_test(shares),          cmocka_unit_test(order_of_launches),
-      cmocka_unit_test(blocks_of_columns),   cmocka_unit_test(groups),          cmocka_unit_test(tuning),
+      cmocka_unit_test(dimensions_collapse),
+      cmocka_unit_test(fixed_flags),
+      cmocka_unit_test(variants),
+      cmocka_unit_test(index_width),
+      cmocka_unit_test(shares),
+      cmocka_unit_test(order_of_launches),
+      cmocka_unit_test(blocks_of_columns),
+      cmocka_unit_test(groups),
+      cmocka_unit_test(tuning),
       cmocka_unit_test(shrinking),
-      cmocka_unit_test(shrinking_loops),           cmocka_unit_test(short_loops),     cmocka_unit_test(loop_turns),
-      cmocka_unit_test(lone_work_items),     cmocka_unit_test(sources),         cmocka_unit_test(devices_without),
-      cmocka_unit_test(little_local_memory), cmocka_unit_test(short_addresses), cmocka_unit_test(arguments),
+      cmocka_unit_test(shrinking_loops),
+      cmocka_unit_test(short_loops),
+      cmocka_unit_test(loop_turns),
+      cmocka_unit_test(lone_work_items),
+      cmocka_unit_test(sources),
+      cmocka_unit_test(devices_without),
+      cmocka_unit_test(little_local_memory),
+      cmocka_unit_test(short_addresses),
+      cmocka_unit_test(arguments),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }
