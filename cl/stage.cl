@@ -125,30 +125,6 @@ CLOSS_INLINE void closs_stage_go(__global const closs_index *layout, uint slot, 
   }
 }
 
-/* Where a square lies: `column` and `row` of it count along the innermost dimension of terms, and along a line. */
-CLOSS_INLINE void closs_copy_square(__global uchar *array, __global uchar *staged, __global const closs_index *layout,
-                                    size_t place, size_t at, uint slot, uint type, uint line, uint line_terms,
-                                    uint column, uint row, uint term, uint terms, bool back) {
-  const closs_index across = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
-  const closs_index along = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, line);
-  const uint columns = min((uint)CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, 0u) - column, (uint)CLOSS_SIDE);
-  const uint rows = min((uint)CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, line) - row, (uint)CLOSS_SIDE);
-  closs_square q;
-  q.term = term;
-  q.terms = terms;
-  q.from = back ? at : place;
-  q.from_i = back ? (closs_index)line_terms : across;
-  q.from_j = back ? 1 : along;
-  q.to = back ? place : at;
-  q.to_i = back ? along : 1;
-  q.to_j = back ? across : (closs_index)line_terms;
-  q.term_i = back ? line_terms : 1u;
-  q.term_j = back ? 1u : line_terms;
-  q.size_i = back ? rows : columns;
-  q.size_j = back ? columns : rows;
-  closs_copy(type, back ? staged : array, back ? array : staged, &q);
-}
-
 /*
  * line: the dimension of terms along which the array's neighbours lie. Its indices are in groups of CLOSS_SIDE, for
  * each index of the dimensions outside; the slice has terms in `groups` of them, from number first_group on.
@@ -159,30 +135,43 @@ __kernel void closs_stage(__global uchar *array, __global uchar *staged, __globa
                           uint first_group, uint groups, uint first, uint terms, uint back, uint types) {
   __global const closs_index *layout = (__global const closs_index *)layout_buffer;
   const uint width = (uint)CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, 0u);
-  const uint strips = (width - 1u) / CLOSS_SIDE + 1u;
-  const uint bands = ((uint)CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, line) - 1u) / CLOSS_SIDE + 1u;
+  const uint length = (uint)CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, line);
+  const closs_index across = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
+  const closs_index along = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, line);
   uint below = 1; /* indices of the dimensions between */
   for (uint d = 1; d < line; d++) {
     below *= (uint)CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, d);
   }
-  const uint shares = (groups + CLOSS_SQUARES - 1u) / CLOSS_SQUARES;
+  const uint strips = (width - 1u) / CLOSS_SIDE + 1u, bands = (length - 1u) / CLOSS_SIDE + 1u;
+  const uint line_terms = width * below, shares = (groups + CLOSS_SQUARES - 1u) / CLOSS_SQUARES;
+  const bool to_array = back != 0;
+  closs_square q;
+  q.terms = terms;
+  q.from_i = to_array ? (closs_index)line_terms : across;
+  q.from_j = to_array ? 1 : along;
+  q.to_i = to_array ? along : 1;
+  q.to_j = to_array ? across : (closs_index)line_terms;
+  q.term_i = to_array ? line_terms : 1u;
+  q.term_j = to_array ? 1u : line_terms;
   CLOSS_ITEMS_BEGIN(id, (size_t)shares * strips * below)
   const uint share = (uint)id % shares, rest = (uint)id / shares;
-  const uint column = rest % strips * CLOSS_SIDE;
-  size_t strip_place = closs_offset(array_low, array_high) +
-                       (size_t)((closs_index)column * CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u));
+  const uint column = rest % strips * CLOSS_SIDE, columns = min(width - column, (uint)CLOSS_SIDE);
+  size_t strip = closs_offset(array_low, array_high) + (size_t)((closs_index)column * across);
   uint strip_term = column - first;
-  closs_stage_go(layout, slot, 1u, line, rest / strips, &strip_place, &strip_term);
-  const uint end = min((share + 1u) * CLOSS_SQUARES, groups);
-  for (uint group = first_group + share * CLOSS_SQUARES; group < first_group + end; group++) {
-    const uint row = group % bands * CLOSS_SIDE;
-    uint term = strip_term + row * width * below;
-    size_t place = strip_place + (size_t)((closs_index)row * CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, line));
-    closs_stage_go(layout, slot, line + 1u, CLOSS_RANK(layout, CLOSS_SPACE_TERMS), group / bands, &place, &term);
+  closs_stage_go(layout, slot, 1u, line, rest / strips, &strip, &strip_term);
+  const uint end = first_group + min((share + 1u) * CLOSS_SQUARES, groups);
+  for (uint group = first_group + share * CLOSS_SQUARES; group < end; group++) {
+    const uint row = group % bands * CLOSS_SIDE, rows = min(length - row, (uint)CLOSS_SIDE);
+    size_t place = strip + (size_t)((closs_index)row * along);
+    q.term = strip_term + row * line_terms;
+    closs_stage_go(layout, slot, line + 1u, CLOSS_RANK(layout, CLOSS_SPACE_TERMS), group / bands, &place, &q.term);
     /* Before the slice's first term, a number below 0. */
-    const size_t at = closs_offset(staged_low, staged_high) + (size_t)(closs_index)term;
-    closs_copy_square(array, staged, layout, place, at, slot, CLOSS_TYPE(types, slot), line, width * below, column, row,
-                      term, terms, back != 0);
+    const size_t at = closs_offset(staged_low, staged_high) + (size_t)(closs_index)q.term;
+    q.from = to_array ? at : place;
+    q.to = to_array ? place : at;
+    q.size_i = to_array ? rows : columns;
+    q.size_j = to_array ? columns : rows;
+    closs_copy(CLOSS_TYPE(types, slot), to_array ? staged : array, to_array ? array : staged, &q);
   }
   CLOSS_ITEMS_END
 }

@@ -168,7 +168,7 @@ MUTATIONS = [
              "schedules", "compute"),
     mutation("square_beyond_a_slice", "cl/stage.cl", "reach < q->terms - q->term", "q->term < q->terms",
              "staging"),
-    mutation("group_of_another_index", "cl/stage.cl", "group / bands, &place, &term", "0u, &place, &term",
+    mutation("group_of_another_index", "cl/stage.cl", "group / bands, &place, &q.term", "0u, &place, &q.term",
              "staging"),
     mutation("last_group_of_a_slice", "src/plan/staging.c", "(uint32_t)(last - begin + 1);", "(uint32_t)(last - begin);",
              "staging"),
