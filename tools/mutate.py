@@ -120,6 +120,7 @@ def run(chosen, jobs):
     for copy in ready:
         copy.update(tracked)
         copies.put(copy)
+    ready[0].run("ninja", "-C", ready[0].build, "build.ninja", check=True)  # with tests that came since it was made
     known = json.loads(ready[0].run("meson", "introspect", "--tests", ready[0].build, check=True).stdout)
     unknown = set(tests) - {test["name"] for test in known}
     if unknown:
