@@ -231,12 +231,11 @@ static closs_status add_compiled(pack *p, closs_error *error) {
   }
   for (size_t i = 0; i < p->spec_count && status == CLOSS_OK; i++) {
     closs_program program;
-    size_t size = 0;
+    unsigned char *binary;
+    size_t size;
     status = closs_program_get(p->context, &p->specs[i], &program, error);
-    unsigned char *binary = status == CLOSS_OK ? closs_binary_take(p->context, program.handle, &size) : NULL;
-    if (status == CLOSS_OK && binary == NULL) {
-      return closs_fail(error, CLOSS_UNSUPPORTED, "%s: the driver gives no binary of a program",
-                        p->context->device_name);
+    if (status == CLOSS_OK) {
+      status = closs_binary_take(p->context, program.handle, &binary, &size, error);
     }
     if (status == CLOSS_OK) {
       char *key = closs_key_program(p->context, &p->specs[i]);

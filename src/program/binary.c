@@ -54,49 +54,56 @@ cl_program closs_binary_load(const closs_context *context, const unsigned char *
   return NULL;
 }
 
-/* The binaries of all devices that the program was made for, one after the other. */
-static unsigned char *take_all(const closs_context *context, cl_program program, cl_uint count, size_t *sizes,
-                               unsigned char **places) {
+/* The binaries of all devices that the program was made for, one after the other; NULL bytes where they are empty. */
+static closs_status take_all(const closs_context *context, cl_program program, cl_uint count, size_t *sizes,
+                             unsigned char **places, unsigned char **bytes, closs_error *error) {
   size_t total = 0, needed = 0;
-  if (context->cl.GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, count * sizeof *sizes, sizes, &needed) !=
-      CL_SUCCESS) {
-    return NULL;
+  cl_int code = context->cl.GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, count * sizeof *sizes, sizes, &needed);
+  if (code != CL_SUCCESS) {
+    return closs_fail_opencl(error, code, "clGetProgramInfo of the sizes of binaries");
   }
   for (cl_uint i = 0; i < count; i++) {
     total += sizes[i];
   }
-  unsigned char *bytes = total > 0 ? closs_allocate(&context->allocator, total) : NULL;
-  for (cl_uint i = 0; i < count && bytes != NULL; i++) {
-    places[i] = i == 0 ? bytes : places[i - 1] + sizes[i - 1];
+  if (total == 0) {
+    return CLOSS_OK;
   }
-  if (bytes != NULL &&
-      context->cl.GetProgramInfo(program, CL_PROGRAM_BINARIES, count * sizeof *places, places, &needed) != CL_SUCCESS) {
-    closs_release(&context->allocator, bytes);
-    bytes = NULL;
+  *bytes = closs_allocate(&context->allocator, total);
+  if (*bytes == NULL) {
+    return closs_fail(error, CLOSS_OUT_OF_MEMORY, "no memory for the binary of a program (%zu bytes)", total);
   }
-  return bytes;
+  for (cl_uint i = 0; i < count; i++) {
+    places[i] = i == 0 ? *bytes : places[i - 1] + sizes[i - 1];
+  }
+  code = context->cl.GetProgramInfo(program, CL_PROGRAM_BINARIES, count * sizeof *places, places, &needed);
+  return code == CL_SUCCESS ? CLOSS_OK : closs_fail_opencl(error, code, "clGetProgramInfo of binaries");
 }
 
-unsigned char *closs_binary_take(const closs_context *context, cl_program program, size_t *size) {
+closs_status closs_binary_take(const closs_context *context, cl_program program, unsigned char **binary, size_t *size,
+                               closs_error *error) {
   enum { MOST = 64 };
   cl_device_id devices[MOST];
-  unsigned char *places[MOST];
+  unsigned char *places[MOST], *bytes = NULL;
   size_t sizes[MOST] = {0}, needed = 0;
-  if (context->cl.GetProgramInfo(program, CL_PROGRAM_DEVICES, sizeof devices, devices, &needed) != CL_SUCCESS) {
-    return NULL;
+  *binary = NULL;
+  cl_int code = context->cl.GetProgramInfo(program, CL_PROGRAM_DEVICES, sizeof devices, devices, &needed);
+  if (code != CL_SUCCESS) {
+    return closs_fail_opencl(error, code, "clGetProgramInfo of a program's devices");
   }
   cl_uint count = (cl_uint)(needed / sizeof *devices), mine = 0;
-  unsigned char *bytes = take_all(context, program, count, sizes, places);
+  closs_status status = take_all(context, program, count, sizes, places, &bytes, error);
   while (mine < count && devices[mine] != context->device) {
     mine++;
   }
-  if (bytes != NULL && (mine == count || sizes[mine] == 0)) {
+  if (status == CLOSS_OK && (bytes == NULL || mine == count || sizes[mine] == 0)) {
+    status = closs_fail(error, CLOSS_UNSUPPORTED, "%s: the driver gives no binary of a program", context->device_name);
+  }
+  if (status != CLOSS_OK) {
     closs_release(&context->allocator, bytes);
-    bytes = NULL;
+    return status;
   }
-  if (bytes != NULL) {
-    *size = sizes[mine];
-    memmove(bytes, places[mine], *size);
-  }
-  return bytes;
+  *size = sizes[mine];
+  memmove(bytes, places[mine], *size);
+  *binary = bytes;
+  return CLOSS_OK;
 }

@@ -9,7 +9,9 @@
 cl_program closs_binary_load(const closs_context *context, const unsigned char *binary, size_t size,
                              const char *options, closs_error *why);
 
-/* The device's binary of a built program, released by the caller; NULL where there is none to be had. */
-unsigned char *closs_binary_take(const closs_context *context, cl_program program, size_t *size);
+/* The device's binary of a built program, released by the caller. CLOSS_UNSUPPORTED where the driver has none; NULL on
+ * failure. */
+closs_status closs_binary_take(const closs_context *context, cl_program program, unsigned char **binary, size_t *size,
+                               closs_error *error);
 
 #endif

@@ -343,8 +343,8 @@ void closs_program_keep(closs_context *context, const closs_program_spec *spec) 
   }
   pthread_mutex_unlock(&programs->mutex);
   char *key = program != NULL ? closs_key_program(context, spec) : NULL;
-  unsigned char *binary = key != NULL ? closs_binary_take(context, program, &size) : NULL;
-  if (binary != NULL) {
+  unsigned char *binary = NULL;
+  if (key != NULL && closs_binary_take(context, program, &binary, &size, NULL) == CLOSS_OK) {
     closs_store_put(context, key, binary, size);
   }
   closs_release(&context->allocator, binary);

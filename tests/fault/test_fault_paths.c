@@ -285,8 +285,9 @@ static void *bundle_of(const test_device *device, test_work *work, size_t *size)
   const closs_program_spec spec = closs_program_general(&plan->layout.programs[0]);
   assert_int_equal(closs_program_get(maker.closs, &spec, &program, NULL), CLOSS_OK);
   char *key = closs_key_program(maker.closs, &spec);
-  unsigned char *binary = closs_binary_take(maker.closs, program.handle, &bytes);
-  assert_true(key && binary);
+  unsigned char *binary = NULL;
+  assert_non_null(key);
+  assert_int_equal(closs_binary_take(maker.closs, program.handle, &binary, &bytes, NULL), CLOSS_OK);
   const closs_bundle_row row = {key, strlen(key), "closs_", 6, binary, bytes, 0};
   void *bundle = closs_bundle_write(&allocator, &row, 1, size);
   assert_non_null(bundle);
