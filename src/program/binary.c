@@ -95,15 +95,14 @@ closs_status closs_binary_take(const closs_context *context, cl_program program,
   while (mine < count && devices[mine] != context->device) {
     mine++;
   }
-  if (status == CLOSS_OK && (bytes == NULL || mine == count || sizes[mine] == 0)) {
-    status = closs_fail(error, CLOSS_UNSUPPORTED, "%s: the driver gives no binary of a program", context->device_name);
+  if (status == CLOSS_OK && bytes != NULL && mine < count && sizes[mine] > 0) {
+    *size = sizes[mine];
+    memmove(bytes, places[mine], *size);
+    *binary = bytes;
+    return CLOSS_OK;
   }
-  if (status != CLOSS_OK) {
-    closs_release(&context->allocator, bytes);
-    return status;
-  }
-  *size = sizes[mine];
-  memmove(bytes, places[mine], *size);
-  *binary = bytes;
-  return CLOSS_OK;
+  closs_release(&context->allocator, bytes);
+  return status != CLOSS_OK ? status
+                            : closs_fail(error, CLOSS_UNSUPPORTED, "%s: the driver gives no binary of a program",
+                                         context->device_name);
 }
