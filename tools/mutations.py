@@ -38,7 +38,7 @@ MUTATIONS = [
              "plan"),
     mutation("narrow_indices", "src/plan/layout.c", "request->terms < NARROW_LIMIT", "request->terms <= NARROW_LIMIT",
              "plan"),
-    mutation("local_memory_bound", "src/plan/layout.c", "local <= caps->local_memory", "local < caps->local_memory",
+    mutation("local_memory_bound", "src/plan/schedule.c", "local <= caps->local_memory", "local < caps->local_memory",
              "plan"),
     mutation("addresses_bound", "src/plan/layout.c", "last >= (UINT64_C(1)", "last > (UINT64_C(1)", "plan"),
     mutation("fixed_group_shrinks", "src/plan/layout.c", " || (shrunk.by_groups && layout->fixed_group)", "", "plan"),

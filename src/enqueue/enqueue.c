@@ -36,7 +36,7 @@ static closs_status check_queue(const closs_plan *plan, cl_command_queue queue, 
 static closs_step step_of_piece(const closs_plan *plan, const closs_step *step, uint64_t first_term) {
   closs_step piece = *step;
   closs_layout_chunks(plan->request.terms, (uint32_t)(first_term % CLOSS_CHUNK), &piece.chunks, &piece.last);
-  piece.items = ((piece.chunks - 1) >> piece.span) + 1;
+  piece.items = closs_layout_items(&piece);
   return piece;
 }
 
@@ -72,9 +72,9 @@ static closs_status launch_slices(closs_plan *plan, const closs_places *places, 
   const uint32_t slices = closs_layout_slices(&plan->layout);
   closs_status status = CLOSS_OK;
   for (uint32_t slice = 0; slice < slices && status == CLOSS_OK; slice++) {
+    const closs_places staged = places_of_slice(plan, places, slice * staging->chunks);
     for (uint32_t i = staging->begin; i < staging->end && status == CLOSS_OK; i++) {
       const closs_step step = closs_layout_slice(&plan->layout, i, slice);
-      const closs_places staged = places_of_slice(plan, places, step.before);
       const bool last = slice + 1 == slices && i + 1 == plan->layout.step_count;
       status = launch_next(plan, i, &step, step.body == CLOSS_BODY_STAGE ? places : &staged, last, chain, error);
     }

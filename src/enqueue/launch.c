@@ -186,7 +186,7 @@ static void put_stage(binder *b, const closs_step *step, const closs_places *pla
   put_uint(b, squares.first_group);
   put_uint(b, squares.groups);
   put_uint(b, step->before * CLOSS_CHUNK);
-  put_uint(b, step->chunks > 0 ? (step->chunks - 1) * CLOSS_CHUNK + step->last : 0);
+  put_uint(b, closs_layout_terms(step));
   put_uint(b, step->back);
   put_uint(b, layout->types);
 }

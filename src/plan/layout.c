@@ -8,6 +8,7 @@
 #include "cl/flags.h"
 #include "closs/partial.h"
 #include "plan/loops.h"
+#include "plan/schedule.h"
 #include "plan/slices.h"
 #include "plan/tuning.h"
 #include "program/source.h"
@@ -19,6 +20,10 @@ void closs_layout_chunks(uint64_t terms, uint32_t head, uint32_t *chunks, uint32
   uint64_t end = terms + head;
   *chunks = (uint32_t)((end + CLOSS_CHUNK - 1) / CLOSS_CHUNK);
   *last = (uint32_t)(end - (uint64_t)(*chunks - 1) * CLOSS_CHUNK);
+}
+
+uint32_t closs_layout_items(const closs_step *step) {
+  return ((step->chunks - 1) >> step->span) + 1;
 }
 
 static bool is_scalar(const closs_request *request, enum closs_slot slot) {
@@ -151,7 +156,7 @@ static void deal(closs_step *step, uint64_t terms, uint32_t least, uint32_t item
   while (step->span < 31 && (1u << step->span < least || (step->chunks - 1) >> step->span >= items)) {
     step->span++;
   }
-  step->items = ((step->chunks - 1) >> step->span) + 1;
+  step->items = closs_layout_items(step);
 }
 
 /* Takes place for the pairs of a step from the workspace. */
@@ -365,7 +370,7 @@ static closs_status add_slices(const closs_request *request, const closs_tuning 
          (step->chunks - 1) >> (step->span - 1) < MAX_SLICED_ITEMS) {
     step->span--;
   }
-  step->items = ((step->chunks - 1) >> step->span) + 1;
+  step->items = closs_layout_items(step);
   add_stages(request, layout, true);
   layout->staging.end = layout->step_count;
   return flags & CLOSS_FLAG_SUM ? finish_or_merge(layout, &layout->steps[pass], common_flags(request), reals, error)
@@ -421,55 +426,6 @@ static closs_status add_steps(const closs_request *request, const closs_tuning *
   layout->workspace = reals * closs_dtype_size(request->arithmetic);
   closs_staging_take(request, &layout->staging, &layout->workspace);
   return status;
-}
-
-/*
- * The numbers of schedule groups: the caller's, or the table's brought within what the device has. Where nothing fits,
- * and nothing was asked for, the schedule becomes lanes, with the row's other numbers.
- */
-static closs_status choose_group(const closs_plan_options *options, const closs_request *request,
-                                 const closs_caps *caps, const closs_tuning *tuning, closs_layout *layout,
-                                 closs_error *error) {
-  closs_program_spec *program = &layout->programs[0];
-  bool contiguous = closs_variant_at(program->variant)->contiguous;
-  bool asked = options->schedule != CLOSS_SCHEDULE_AUTO || options->work_group != 0 || options->vector_width != 0;
-  if (options->vector_width > 1 && !contiguous) {
-    return closs_fail(error, CLOSS_UNSUPPORTED, "vector_width: %u, and strided operands have 1",
-                      (unsigned)options->vector_width);
-  }
-  program->width = options->vector_width != 0 ? options->vector_width : contiguous ? tuning->width : 1;
-  program->group = options->work_group != 0 ? options->work_group : tuning->group;
-  for (;;) {
-    uint64_t lanes = program->group * program->width > 64 ? program->group * program->width : 64;
-    uint64_t local = 2 * closs_dtype_size(request->arithmetic) * lanes;
-    if (program->group <= caps->max_work_group && local <= caps->local_memory) {
-      return CLOSS_OK;
-    }
-    if (program->group == 1 && !asked) {
-      layout->schedule = CLOSS_SCHEDULE_LANES;
-      *program = layout->programs[1];
-      return CLOSS_OK;
-    }
-    if (options->work_group != 0 || program->group == 1) {
-      return closs_fail(
-          error, CLOSS_UNSUPPORTED,
-          "work_group: %u needs %llu bytes of local memory; the device has %llu, and work-groups up to %llu",
-          (unsigned)program->group, (unsigned long long)local, (unsigned long long)caps->local_memory,
-          (unsigned long long)caps->max_work_group);
-    }
-    program->group /= 2;
-  }
-}
-
-static closs_status choose_schedule(const closs_plan_options *options, const closs_tuning *tuning, closs_layout *layout,
-                                    closs_error *error) {
-  layout->schedule = options->schedule != CLOSS_SCHEDULE_AUTO ? options->schedule : tuning->schedule;
-  if (layout->schedule == CLOSS_SCHEDULE_LANES && (options->work_group != 0 || options->vector_width != 0)) {
-    return closs_fail(error, CLOSS_INVALID_ARGUMENT, "%s: %u, but the schedule is lanes, which has none",
-                      options->work_group != 0 ? "work_group" : "vector_width",
-                      (unsigned)(options->work_group != 0 ? options->work_group : options->vector_width));
-  }
-  return CLOSS_OK;
 }
 
 /*
@@ -548,7 +504,7 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
                                closs_layout *layout, closs_error *error) {
   const closs_tuning tuning = closs_tuning_for(caps);
   memset(layout, 0, sizeof *layout);
-  closs_status status = choose_schedule(options, &tuning, layout, error);
+  closs_status status = closs_schedule_choose(options, &tuning, layout, error);
   if (status != CLOSS_OK || request->terms == 0) {
     return status;
   }
@@ -569,7 +525,7 @@ closs_status closs_layout_make(const closs_plan_options *options, const closs_re
   layout->programs[0].width = tuning.scalar ? 1 : 0;
   layout->programs[1] = layout->programs[0];
   if (status == CLOSS_OK && layout->schedule == CLOSS_SCHEDULE_GROUPS) {
-    status = choose_group(options, request, caps, &tuning, layout, error);
+    status = closs_schedule_size(options, request, caps, &tuning, layout, error);
   }
   if (status == CLOSS_OK) {
     status = add_steps(request, &tuning, layout, error);

@@ -76,4 +76,7 @@ bool closs_layout_shrink(closs_layout *layout, uint32_t step, const closs_caps *
 /* Chunks and last of a run of `terms` that begins at position `head` of a chunk. */
 void closs_layout_chunks(uint64_t terms, uint32_t head, uint32_t *chunks, uint32_t *last);
 
+/* The items that the chunks of a step are dealt out to, 2^span each. */
+uint32_t closs_layout_items(const closs_step *step);
+
 #endif

@@ -17,15 +17,18 @@ closs_step closs_layout_slice(const closs_layout *layout, uint32_t step, uint32_
   if (part.body == CLOSS_BODY_STAGE) {
     part.items = closs_layout_squares(layout, &part).items;
   } else {
-    part.items = ((part.chunks - 1) >> part.span) + 1;
+    part.items = closs_layout_items(&part);
     part.states_at += 2 * (part.before >> part.span);
   }
   return part;
 }
 
+uint32_t closs_layout_terms(const closs_step *step) {
+  return step->chunks > 0 ? (step->chunks - 1) * CLOSS_CHUNK + step->last : 0;
+}
+
 closs_squares closs_layout_squares(const closs_layout *layout, const closs_step *step) {
   const bool vectors = layout->programs[step->program].width == 0;
-  const uint64_t count = (uint64_t)(step->chunks - 1) * CLOSS_CHUNK + step->last;
   return closs_staging_squares(&layout->terms[step->layout], layout->staging.line[step->out], vectors,
-                               (uint64_t)step->before * CLOSS_CHUNK, count);
+                               (uint64_t)step->before * CLOSS_CHUNK, closs_layout_terms(step));
 }

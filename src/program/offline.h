@@ -3,9 +3,9 @@
 #define CLOSS_PROGRAM_OFFLINE_H
 
 #include "closs/bundle.h"
-#include "program/programs.h"
+#include "program/source.h"
 
-#define CLOSS_MAX_KERNELS 5 /* of a program: all bodies but the probe */
+#define CLOSS_MAX_KERNELS (CLOSS_BODY_COUNT - 1) /* of a program: all bodies but the probe */
 #define CLOSS_OFFLINE_NAME 80
 
 /* A source as the caller sees it, with what that points to. */

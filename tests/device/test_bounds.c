@@ -42,35 +42,23 @@ static void unfence(fenced *f) {
   munmap(f->pages, f->length);
 }
 
-/* The bytes that an array's elements span; no stride is negative. */
-static size_t span_of(const test_array *array) {
-  uint64_t last = 0;
-  for (uint32_t d = 0; d < array->tensor.rank; ++d)
-    last += (array->tensor.shape[d] - 1) * (uint64_t)array->tensor.strides[d];
-  return (size_t)(last + 1) * array->item;
-}
-
 static void run(const test_device *device, test_work *work, bool at_end, const char *what) {
   test_results expected;
   closs_plan *plan = NULL;
   closs_error error;
   fenced slots[TEST_SLOTS] = {{0}}, workspace = {0};
+  closs_buffer places[TEST_SLOTS];
   if (test_work_reference(work, &expected, &error) != CLOSS_OK) fail_msg("%s: %s", what, error.text);
   if (test_work_plan(device, work, &plan, &error) != CLOSS_OK) fail_msg("%s: %s", what, error.text);
-  for (unsigned slot = 0; slot < TEST_SLOTS; ++slot)
+  for (unsigned slot = 0; slot < TEST_SLOTS; ++slot) {
     if (work->arrays[slot].bytes)
-      slots[slot] = fence(device, test_array_origin(&work->arrays[slot]), span_of(&work->arrays[slot]), at_end);
+      slots[slot] = fence(device, test_array_origin(&work->arrays[slot]), test_array_span(&work->arrays[slot]), at_end);
+    places[slot] = (closs_buffer){slots[slot].memory, 0};
+  }
   /* Its alignment may leave some bytes behind it. */
   const size_t needed = (size_t)closs_plan_workspace(plan);
   if (needed > 0) workspace = fence(device, NULL, (needed + 15) / 16 * 16, at_end);
-  closs_buffers buffers = CLOSS_BUFFERS_INIT;
-  buffers.input.memory = slots[TEST_INPUT].memory;
-  buffers.target.memory = slots[TEST_TARGET].memory;
-  buffers.weight.memory = slots[TEST_WEIGHT].memory;
-  buffers.loss.memory = slots[TEST_LOSS].memory;
-  buffers.input_gradient.memory = slots[TEST_INPUT_GRADIENT].memory;
-  buffers.target_gradient.memory = slots[TEST_TARGET_GRADIENT].memory;
-  buffers.workspace.memory = workspace.memory;
+  const closs_buffers buffers = test_work_buffers(work, places, (closs_buffer){workspace.memory, 0});
   if (closs_enqueue(plan, device->queue, &buffers, 0, NULL, NULL, &error) != CLOSS_OK)
     fail_msg("%s: %s", what, error.text);
   test_cl(clFinish(device->queue), "clFinish");
@@ -131,9 +119,7 @@ static void transposed(void **state) {
   test_device *device = *state;
   const uint64_t shape[] = {105, 119};
   const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape);
-  closs_tensor target = input;
-  target.strides[0] = 1;
-  target.strides[1] = 105;
+  const closs_tensor target = test_tensor_transposed(CLOSS_F32, shape);
   test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, ALL, &input, &target);
   uint64_t stream = 1;
   work.arrays[TEST_TARGET_GRADIENT] = test_array_make(&target, 0);

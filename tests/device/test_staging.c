@@ -13,22 +13,6 @@ static const uint32_t both_gradients = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPU
 
 enum { TERMS = 12000, CHUNKS = 1 };
 
-/* Dimensions in this order of how they lie in memory, outermost first. */
-static closs_tensor permuted(closs_dtype dtype, uint32_t rank, const uint64_t *shape, const uint32_t *order) {
-  closs_tensor tensor = closs_tensor_contiguous(dtype, rank, shape);
-  int64_t stride = 1;
-  for (uint32_t d = rank; d > 0; --d) {
-    tensor.strides[order[d - 1]] = stride;
-    stride *= (int64_t)shape[order[d - 1]];
-  }
-  return tensor;
-}
-
-static closs_tensor transposed(closs_dtype dtype, const uint64_t shape[2]) {
-  static const uint32_t order[] = {1, 0};
-  return permuted(dtype, 2, shape, order);
-}
-
 static void put(test_work *work, enum test_slot slot, const closs_tensor *tensor, uint64_t seed) {
   work->arrays[slot] = test_array_make(tensor, 1);
   test_array_fill(&work->arrays[slot], TEST_PLAIN, &seed);
@@ -77,7 +61,8 @@ static void expect_both(const test_device *device, test_work *work, uint32_t slo
 static void transposed_target(void **state) {
   const test_device *device = *state;
   const uint64_t side = 107, shape[] = {side, side + 4};
-  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape), target = transposed(CLOSS_F32, shape);
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape),
+                     target = test_tensor_transposed(CLOSS_F32, shape);
   test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
   put(&work, TEST_TARGET_GRADIENT, &target, 1);
   expect_both(device, &work, BIT(TARGET) | BIT(TARGET_GRADIENT), "f32");
@@ -88,7 +73,7 @@ static void all_arrays(void **state) {
   if (slow()) skip();
   const test_device *device = *state;
   const uint64_t side = 107, shape[] = {side, side + 7};
-  closs_tensor input = transposed(CLOSS_F16, shape), target = transposed(CLOSS_F32, shape);
+  closs_tensor input = test_tensor_transposed(CLOSS_F16, shape), target = test_tensor_transposed(CLOSS_F32, shape);
   test_work work = test_work_make(CLOSS_HUBER, CLOSS_NONE, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
   work.options.input_gradient_mode = CLOSS_GRADIENT_IN_PLACE;
   work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE;
@@ -107,7 +92,8 @@ static void other_types(void **state) {
   for (size_t t = 0; t < TEST_COUNT(types); ++t) {
     const uint64_t columns = 64 + t, shape[] = {TERMS / columns, columns};
     const closs_dtype floating = types[t] == CLOSS_U8 ? CLOSS_F32 : types[t];
-    const closs_tensor input = closs_tensor_contiguous(floating, 2, shape), target = transposed(types[t], shape);
+    const closs_tensor input = closs_tensor_contiguous(floating, 2, shape),
+                       target = test_tensor_transposed(types[t], shape);
     test_work work = test_work_make(CLOSS_L1, CLOSS_SUM, CLOSS_OUTPUT_LOSS, &input, &target);
     expect(device, &work, BIT(TARGET), closs_dtype_name(types[t]));
   }
@@ -119,7 +105,7 @@ static void channels_last(void **state) {
   static const uint32_t order[] = {0, 2, 1};
   const uint64_t shape[] = {5, 21, TERMS / 105};
   const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 3, shape);
-  closs_tensor target = permuted(CLOSS_F32, 3, shape, order);
+  closs_tensor target = test_tensor_permuted(CLOSS_F32, 3, shape, order);
   test_work work = test_work_make(CLOSS_MSE, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
   put(&work, TEST_TARGET_GRADIENT, &target, 6);
   work.options.target_gradient_mode = CLOSS_GRADIENT_ACCUMULATE;
@@ -136,7 +122,7 @@ static void far_lines(void **state) {
   static const uint32_t order[] = {0, 4, 2, 3, 1};
   const uint64_t shape[] = {5, 17, 2, 3, TERMS / 510};
   const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 5, shape);
-  const closs_tensor target = permuted(CLOSS_F32, 5, shape, order);
+  const closs_tensor target = test_tensor_permuted(CLOSS_F32, 5, shape, order);
   test_work work =
       test_work_make(CLOSS_SMOOTH_L1, CLOSS_SUM, CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_TARGET_GRADIENT, &input, &target);
   put(&work, TEST_TARGET_GRADIENT, &target, 7);
@@ -149,7 +135,8 @@ static void broadcast_operand(void **state) {
   const test_device *device = *state;
   static const uint32_t order[] = {0, 2, 1};
   const uint64_t shape[] = {3, 17, 240}, one[] = {1, 17, 240};
-  const closs_tensor input = permuted(CLOSS_F32, 3, one, order), target = closs_tensor_contiguous(CLOSS_F32, 3, shape);
+  const closs_tensor input = test_tensor_permuted(CLOSS_F32, 3, one, order),
+                     target = closs_tensor_contiguous(CLOSS_F32, 3, shape);
   test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &input, &target);
   expect(device, &work, BIT(INPUT), "broadcast");
 }
@@ -158,7 +145,8 @@ static void broadcast_operand(void **state) {
 static void queue_without_order(void **state) {
   test_device device = *(const test_device *)*state;
   const uint64_t shape[] = {103, 117};
-  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape), target = transposed(CLOSS_F32, shape);
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape),
+                     target = test_tensor_transposed(CLOSS_F32, shape);
   cl_int code;
   device.queue = clCreateCommandQueue(device.context, device.device, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
   if (code != CL_SUCCESS) skip();
@@ -173,7 +161,8 @@ static void gradients_of_a_piece(void **state) {
   if (slow()) skip();
   const test_device *device = *state;
   const uint64_t shape[] = {105, 119};
-  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape), target = transposed(CLOSS_F32, shape);
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape),
+                     target = test_tensor_transposed(CLOSS_F32, shape);
   test_work work = test_work_make(CLOSS_MSE, CLOSS_SUM, CLOSS_OUTPUT_INPUT_GRADIENT, &input, &target);
   test_results expected, results;
   test_work_outputs(&work, 0);
@@ -192,7 +181,8 @@ static void beside_other_sums(void **state) {
   if (slow()) skip();
   const test_device *device = *state;
   const uint64_t side = 107, shape[] = {side, side + 2};
-  const closs_tensor row = closs_tensor_contiguous(CLOSS_F32, 1, &shape[1]), target = transposed(CLOSS_F32, shape);
+  const closs_tensor row = closs_tensor_contiguous(CLOSS_F32, 1, &shape[1]),
+                     target = test_tensor_transposed(CLOSS_F32, shape);
   test_work work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS | both_gradients, &row, &target);
   put(&work, TEST_WEIGHT, &target, 8);
   put(&work, TEST_TARGET_GRADIENT, &target, 9);

@@ -25,22 +25,27 @@ typedef struct sum {
   closs_plan *plan; /* prepared, of walks that only enqueue */
 } sum;
 
-/* Plans as those of test_job and of test_calls.c, so that they share their programs. A scalar target is broadcast. */
-static void begin_sum(fault_scene *scene, closs_reduction reduction, uint32_t outputs, uint64_t terms, bool weighted,
-                      bool broadcast) {
+static void begin_work(fault_scene *scene, test_work work) {
   sum *s = test_allocate(sizeof *s);
   closs_error error;
-  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 1, &terms),
-                     target = closs_tensor_contiguous(CLOSS_F32, broadcast ? 0 : 1, &terms);
-  *s = (sum){.work = test_work_make(CLOSS_L1, reduction, outputs, &input, &target)};
-  if (weighted) {
-    uint64_t stream = 3;
-    s->work.arrays[TEST_WEIGHT] = test_array_make(&input, 0);
-    test_array_fill(&s->work.arrays[TEST_WEIGHT], TEST_POSITIVE, &stream);
-  }
+  *s = (sum){.work = work};
   test_work_outputs(&s->work, 0);
   if (test_work_reference(&s->work, &s->expected, &error) != CLOSS_OK) fail_msg("%s", error.text);
   scene->own = s;
+}
+
+/* Plans as those of test_job and of test_calls.c, so that they share their programs. A scalar target is broadcast. */
+static void begin_sum(fault_scene *scene, closs_reduction reduction, uint32_t outputs, uint64_t terms, bool weighted,
+                      bool broadcast) {
+  const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 1, &terms),
+                     target = closs_tensor_contiguous(CLOSS_F32, broadcast ? 0 : 1, &terms);
+  test_work work = test_work_make(CLOSS_L1, reduction, outputs, &input, &target);
+  if (weighted) {
+    uint64_t stream = 3;
+    work.arrays[TEST_WEIGHT] = test_array_make(&input, 0);
+    test_array_fill(&work.arrays[TEST_WEIGHT], TEST_POSITIVE, &stream);
+  }
+  begin_work(scene, work);
 }
 
 #define GRADIENT (CLOSS_OUTPUT_LOSS | CLOSS_OUTPUT_INPUT_GRADIENT)
@@ -401,19 +406,13 @@ static void columns(fault_scene *scene) {
 
 /* A transposed target goes through the workspace, in two slices. */
 static void slices(fault_scene *scene) {
-  sum *s = test_allocate(sizeof *s);
   const uint64_t shape[] = {64, 100};
   const closs_tensor input = closs_tensor_contiguous(CLOSS_F32, 2, shape);
-  closs_tensor target = input;
-  closs_error error;
-  target.strides[0] = 1;
-  target.strides[1] = 64;
+  const closs_tensor target = test_tensor_transposed(CLOSS_F32, shape);
   scene->device.closs->caps.max_allocation = sizeof(float) * CLOSS_CHUNK * CLOSS_STAGE_PART;
-  *s = (sum){.work = test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS, &input, &target)};
-  test_work_outputs(&s->work, 0);
-  if (test_work_reference(&s->work, &s->expected, &error) != CLOSS_OK) fail_msg("%s", error.text);
-  scene->own = s;
+  begin_work(scene, test_work_make(CLOSS_L1, CLOSS_MEAN, CLOSS_OUTPUT_LOSS, &input, &target));
   prepare(scene);
+  const sum *s = scene->own;
   assert_int_equal(closs_layout_slices(&s->plan->layout), 2);
 }
 

@@ -85,7 +85,12 @@ static bool is_scalar(const closs_request *request, int slot) {
   return closs_tensor_elements(&request->tensors[slot]) == 1;
 }
 
-/* Both name the same elements; all numbers where there are few. */
+/* Number i of SAMPLES of so many numbers: all where there are few. */
+static uint64_t sample(uint64_t i, uint64_t count) {
+  return count <= SAMPLES ? i : i % 2 == 0 ? count - 1 - i : count / SAMPLES * i;
+}
+
+/* Both name the same elements. */
 static void check_space(const closs_request *request, const closs_space *space, int slot,
                         const bool dimensions[CLOSS_MAX_RANK]) {
   uint64_t count = 1;
@@ -93,7 +98,7 @@ static void check_space(const closs_request *request, const closs_space *space, 
     count *= dimensions[d] ? request->shape[d] : 1;
   FUZZ_CHECK(closs_space_elements(space) == count, "%llu elements", (unsigned long long)count);
   for (uint64_t i = 0; i < count && i < SAMPLES; i++) {
-    const uint64_t number = count <= SAMPLES ? i : i % 2 == 0 ? count - 1 - i : count / SAMPLES * i;
+    const uint64_t number = sample(i, count);
     const int64_t wanted = by_request(request, slot, dimensions, number), at = by_space(space, slot, number);
     FUZZ_CHECK(at == wanted && at >= request->lowest[slot] && at <= request->highest[slot],
                "%s: number %llu is at %lld, not at %lld", closs_slot_names[slot], (unsigned long long)number,
@@ -120,7 +125,7 @@ static void check_staged(const closs_layout *layout, int slot) {
                  layout->staging.line[slot] < layout->terms[CLOSS_LAYOUT_STAGED].rank,
              "%s: slices of %llu terms", closs_slot_names[slot], (unsigned long long)size);
   for (uint64_t i = 0; i < count && i < SAMPLES; i++) {
-    const uint64_t number = count <= SAMPLES ? i : i % 2 == 0 ? count - 1 - i : count / SAMPLES * i;
+    const uint64_t number = sample(i, count);
     FUZZ_CHECK(by_space(&layout->terms[0], slot, number) == (int64_t)number, "%s: term %llu", closs_slot_names[slot],
                (unsigned long long)number);
   }

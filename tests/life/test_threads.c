@@ -139,17 +139,13 @@ static bool place(worker *w, const test_work *work, const closs_plan *plan, flig
 }
 
 static bool enqueue(worker *w, const test_work *work, closs_plan *plan, cl_event gate, flight *f) {
-  closs_buffers buffers = CLOSS_BUFFERS_INIT;
+  closs_buffer places[TEST_SLOTS];
   closs_error error;
   cl_int state = CL_COMPLETE;
   if (!place(w, work, plan, f)) return false;
-  buffers.input = (closs_buffer){f->memory[TEST_INPUT], work->arrays[TEST_INPUT].origin};
-  buffers.target = (closs_buffer){f->memory[TEST_TARGET], work->arrays[TEST_TARGET].origin};
-  buffers.weight = (closs_buffer){f->memory[TEST_WEIGHT], work->arrays[TEST_WEIGHT].origin};
-  buffers.loss = (closs_buffer){f->memory[TEST_LOSS], work->arrays[TEST_LOSS].origin};
-  buffers.input_gradient = (closs_buffer){f->memory[TEST_INPUT_GRADIENT], work->arrays[TEST_INPUT_GRADIENT].origin};
-  buffers.target_gradient = (closs_buffer){f->memory[TEST_TARGET_GRADIENT], work->arrays[TEST_TARGET_GRADIENT].origin};
-  buffers.workspace.memory = f->workspace;
+  for (unsigned slot = 0; slot < TEST_SLOTS; ++slot)
+    places[slot] = (closs_buffer){f->memory[slot], work->arrays[slot].origin};
+  const closs_buffers buffers = test_work_buffers(work, places, (closs_buffer){f->workspace, 0});
   w->status = closs_enqueue(plan, w->queue, &buffers, 1, &gate, &f->done, &error);
   if (w->status != CLOSS_OK) return wrong(w, "closs_enqueue", error.text);
   const cl_int code = clGetEventInfo(f->done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);

@@ -41,6 +41,24 @@ void test_array_free(test_array *array) {
   memset(array, 0, sizeof *array);
 }
 
+closs_tensor test_tensor_permuted(closs_dtype dtype, uint32_t rank, const uint64_t *shape, const uint32_t *order) {
+  closs_tensor tensor = closs_tensor_contiguous(dtype, rank, shape);
+  int64_t stride = 1;
+  for (uint32_t d = rank; d > 0; --d) {
+    tensor.strides[order[d - 1]] = stride;
+    stride *= (int64_t)shape[order[d - 1]];
+  }
+  return tensor;
+}
+
+closs_tensor test_tensor_transposed(closs_dtype dtype, const uint64_t shape[2]) {
+  return test_tensor_permuted(dtype, 2, shape, (const uint32_t[]){1, 0});
+}
+
+size_t test_array_span(const test_array *array) {
+  return array->size - (array->origin + MARGIN) * array->item;
+}
+
 void *test_array_origin(const test_array *array) {
   return array->bytes ? array->bytes + array->origin * array->item : NULL;
 }

@@ -19,6 +19,13 @@ test_array test_array_make(const closs_tensor *tensor, size_t shift);
 test_array test_array_copy(const test_array *array);
 void test_array_free(test_array *array);
 
+/* A tensor without gaps whose dimensions lie in this order in memory, outermost first; and a matrix the other way. */
+closs_tensor test_tensor_permuted(closs_dtype dtype, uint32_t rank, const uint64_t *shape, const uint32_t *order);
+closs_tensor test_tensor_transposed(closs_dtype dtype, const uint64_t shape[2]);
+
+/* The bytes from the element of index (0, 0, ...) to the last one. */
+size_t test_array_span(const test_array *array);
+
 /* The element of index (0, 0, ...), and the one with a row-major number. */
 void *test_array_origin(const test_array *array);
 void *test_array_at(const test_array *array, uint64_t number);

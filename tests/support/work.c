@@ -171,6 +171,20 @@ static void check_workspace(const test_device *device, cl_mem workspace, size_t 
   free(bytes);
 }
 
+closs_buffers test_work_buffers(const test_work *work, const closs_buffer places[TEST_SLOTS], closs_buffer workspace) {
+  closs_buffers buffers = CLOSS_BUFFERS_INIT;
+  buffers.input = places[TEST_INPUT];
+  buffers.target = places[TEST_TARGET];
+  buffers.weight = places[TEST_WEIGHT];
+  buffers.upstream = places[TEST_UPSTREAM];
+  buffers.upstream_value = work->upstream_value;
+  buffers.loss = places[TEST_LOSS];
+  buffers.input_gradient = places[TEST_INPUT_GRADIENT];
+  buffers.target_gradient = places[TEST_TARGET_GRADIENT];
+  buffers.workspace = workspace;
+  return buffers;
+}
+
 closs_status test_work_enqueue(const test_device *device, test_work *work, closs_plan *plan, test_results *results,
                                closs_error *error) {
   copy_arrays(work, results);
@@ -185,16 +199,7 @@ closs_status test_work_enqueue(const test_device *device, test_work *work, closs
 
   size_t workspace_size;
   cl_mem workspace = make_workspace(device, closs_plan_workspace(plan), &workspace_size);
-  closs_buffers buffers = CLOSS_BUFFERS_INIT;
-  buffers.input = places[TEST_INPUT];
-  buffers.target = places[TEST_TARGET];
-  buffers.weight = places[TEST_WEIGHT];
-  buffers.upstream = places[TEST_UPSTREAM];
-  buffers.upstream_value = work->upstream_value;
-  buffers.loss = places[TEST_LOSS];
-  buffers.input_gradient = places[TEST_INPUT_GRADIENT];
-  buffers.target_gradient = places[TEST_TARGET_GRADIENT];
-  buffers.workspace = (closs_buffer){workspace, WORKSPACE_MARGIN};
+  const closs_buffers buffers = test_work_buffers(work, places, (closs_buffer){workspace, WORKSPACE_MARGIN});
   const closs_status status = closs_enqueue(plan, device->queue, &buffers, 0, NULL, NULL, error);
   test_cl(clFinish(device->queue), "clFinish");
 

@@ -57,6 +57,8 @@ closs_status test_work_device(const test_device *device, test_work *work, test_r
 closs_status test_work_plan(const test_device *device, test_work *work, closs_plan **plan, closs_error *error);
 closs_status test_work_enqueue(const test_device *device, test_work *work, closs_plan *plan, test_results *results,
                                closs_error *error);
+/* What an enqueue gets, by where the slots' arrays are. */
+closs_buffers test_work_buffers(const test_work *work, const closs_buffer places[TEST_SLOTS], closs_buffer workspace);
 /* By closs_compute(), on the arrays themselves. */
 closs_status test_work_compute(const test_device *device, test_work *work, test_results *results, closs_error *error);
 void test_results_free(test_results *results);
