@@ -125,7 +125,8 @@ CLOSS_INLINE void closs_add_block(const closs_pass_state *pass, const closs_curs
   if (plain) {
     CLOSS_UNROLLED for (uint u = 0; u < CLOSS_BLOCK_VALUES; u++) {
       closs_value value, gradient;
-      closs_load_and_compute(terms, &pass->arrays, 0, u, &value, &gradient, cursor);
+      const closs_operands o = closs_load_operands(terms, &pass->arrays, 0, 0, u, CLOSS_UNALIGNED, cursor);
+      closs_compute(terms, o.x - o.y, o.w, o.k, &value, &gradient);
       closs_add(&lane->s[u], &lane->c[u], gradient);
     }
     return;

@@ -62,7 +62,13 @@ CLOSS_KERNEL void closs_pass(__global const uchar *input, __global const uchar *
   pass.last = last;
   pass.span = span;
 #ifdef CLOSS_STORAGE
-  terms->streams = closs_streams(flags, arrays, head);
+  const uint slots = closs_slots(terms), aligned = closs_aligned_slots(arrays, slots, head);
+  terms->streams = flags & CLOSS_FLAG_STREAM ? aligned : 0u;
+#ifdef CLOSS_GROUP
+  terms->aligned = aligned == slots;
+#else
+  terms->aligned = false; /* one kind of load is enough: CPUs do both alike */
+#endif
 #else
   pass.layout = (__global const closs_index *)layout_buffer;
 #endif

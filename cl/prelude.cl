@@ -123,6 +123,7 @@ typedef union {
 #define CLOSS_SLOT_LOSS 4u
 #define CLOSS_SLOT_INPUT_GRADIENT 5u
 #define CLOSS_SLOT_TARGET_GRADIENT 6u
+#define CLOSS_SLOTS 7u
 #define CLOSS_TYPE(types, slot) (((types) >> (4u * (slot))) & 15u)
 
 /* Offsets come as two uints, so that devices without 64-bit integers can take them. */
@@ -131,7 +132,8 @@ CLOSS_INLINE size_t closs_offset(uint low, uint high) {
   return (size_t)low + ((upper << 16) << 16);
 }
 
-/* f16 to f32: exact, and without subnormal intermediates. Vectors go by vload_half, which some devices have in hardware. */
+/* f16 to f32: exact, and without subnormal intermediates. Vectors go by vload_half, which some devices have in
+ * hardware. */
 CLOSS_INLINE float closs_from_f16(uint h) {
   uint a = (h & 0x7fffu) << 13;
   uint normal = a + 0x38000000u;

@@ -12,6 +12,7 @@ typedef struct {
   uint writes;       /* tiles that are scattered */
 #ifdef CLOSS_STORAGE
   uint streams; /* slots whose stores go past the cache, a bit each */
+  bool aligned; /* all that is read and written lies at multiples of a vector's size */
 #endif
 } closs_terms;
 
@@ -87,96 +88,116 @@ CLOSS_INLINE void closs_add_tile(closs_lanes *lanes, const closs_tile *tile, uin
 
 #ifdef CLOSS_STORAGE
 
-#define CLOSS_GATHER(SLOT, BASE, PART, TILE) closs_gather_row(BASE, arrays->at[SLOT] + term, low, high, (TILE)->lane)
+#define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
+  closs_gather_row(BASE, closs_origin(arrays, SLOT) + term, low, high, (TILE)->lane)
 #define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
-  closs_scatter_row(BASE, arrays->at[SLOT] + term, low, high, (TILE)->lane, ACCUMULATE)
+  closs_scatter_row(BASE, closs_origin(arrays, SLOT) + term, low, high, (TILE)->lane, ACCUMULATE)
 #define CLOSS_LOAD_VALUE(SLOT, BASE)                                                                                   \
-  closs_load_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH)
+  closs_load_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + row * CLOSS_LANES + v * CLOSS_VALUE_WIDTH, way)
 #define CLOSS_CURSOR_PARAMETERS
 #define CLOSS_CURSOR_ARGUMENTS
 #define CLOSS_PLAIN_PARAMETERS
 #define CLOSS_PLAIN_ARGUMENT
 
 #define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
-  closs_add_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + v * CLOSS_VALUE_WIDTH, VALUE, ACCUMULATE,            \
-                   terms->streams & (1u << (SLOT)))
+  closs_add_vector(CLOSS_STORAGE, BASE, arrays->at[SLOT] + term + row * CLOSS_LANES + v * CLOSS_VALUE_WIDTH, VALUE,    \
+                   ACCUMULATE, terms->streams & (1u << (SLOT)) ? CLOSS_STREAMED : way)
 #define CLOSS_ROWS CLOSS_UNROLLED
-
-/* Which slots' stores may go past the cache: whole rows begin a multiple of 64 terms after position 0 of a chunk. */
-CLOSS_INLINE uint closs_streams(uint flags, const closs_arrays *arrays, uint head) {
-  if (!(flags & CLOSS_FLAG_STREAM)) {
-    return 0;
-  }
-  uint streams = closs_can_stream(CLOSS_STORAGE, arrays->loss, arrays->at[CLOSS_SLOT_LOSS] - head) << CLOSS_SLOT_LOSS;
-  streams |= closs_can_stream(CLOSS_STORAGE, arrays->input_gradient, arrays->at[CLOSS_SLOT_INPUT_GRADIENT] - head)
-             << CLOSS_SLOT_INPUT_GRADIENT;
-  streams |= closs_can_stream(CLOSS_STORAGE, arrays->target_gradient, arrays->at[CLOSS_SLOT_TARGET_GRADIENT] - head)
-             << CLOSS_SLOT_TARGET_GRADIENT;
-  return streams;
-}
 
 #else
 
 #define CLOSS_GATHER(SLOT, BASE, PART, TILE)                                                                           \
-  closs_gather(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE)
+  closs_gather(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, closs_origin(arrays, SLOT), PART, low,      \
+               high, TILE)
 #define CLOSS_SCATTER(SLOT, BASE, PART, TILE, ACCUMULATE)                                                              \
-  closs_scatter(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, arrays->at[SLOT], PART, low, high, TILE,   \
-                ACCUMULATE, (terms->flags & CLOSS_FLAG_STREAM) != 0)
+  closs_scatter(layout, cursor, SLOT, CLOSS_TYPE(terms->types, SLOT), BASE, closs_origin(arrays, SLOT), PART, low,     \
+                high, TILE, ACCUMULATE, (terms->flags & CLOSS_FLAG_STREAM) != 0)
 #define CLOSS_CURSOR_PARAMETERS , __global const closs_index *layout, closs_cursor *cursor
 #define CLOSS_CURSOR_ARGUMENTS , layout, &cursor
 #define CLOSS_PLAIN_PARAMETERS , const closs_cursor *cursor
 #define CLOSS_PLAIN_ARGUMENT , cursor
-#define CLOSS_LOAD_VALUE(SLOT, BASE) closs_cursor_plain(cursor, SLOT, BASE, arrays->at[SLOT], v)
+#define CLOSS_LOAD_VALUE(SLOT, BASE) closs_cursor_plain(cursor, SLOT, BASE, arrays->at[SLOT], row, v)
 #define CLOSS_STORE_VALUE(SLOT, BASE, VALUE, ACCUMULATE)                                                               \
-  closs_cursor_store_plain(cursor, SLOT, BASE, arrays->at[SLOT], v, VALUE, ACCUMULATE, (flags & CLOSS_FLAG_STREAM) != 0)
+  closs_cursor_store_plain(cursor, SLOT, BASE, arrays->at[SLOT], row, v, VALUE, ACCUMULATE,                            \
+                           (flags & CLOSS_FLAG_STREAM) != 0)
 #define CLOSS_ROWS CLOSS_ROLLED
 #endif
 
 #ifndef CLOSS_COMPLEX
-/* Vector v of a row whose first term is number `term`: its terms of the sum, and its gradients. */
-CLOSS_INLINE void closs_load_and_compute(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint v,
-                                         closs_value *value, closs_value *gradient CLOSS_PLAIN_PARAMETERS) {
-  closs_value w = (closs_value)(terms->weight), k = (closs_value)(terms->k);
+/* What is read of a vector of elements. */
+typedef struct {
+  closs_value x, y, w, k;
+} closs_operands;
+
+/* Vector v of the row that is `row` rows behind the one whose first term is number `term`. */
+CLOSS_INLINE closs_operands closs_load_operands(const closs_terms *terms, const closs_arrays *arrays, size_t term,
+                                                uint row, uint v, uint way CLOSS_PLAIN_PARAMETERS) {
+  closs_operands o = {CLOSS_VALUE(0), CLOSS_VALUE(0), (closs_value)(terms->weight), (closs_value)(terms->k)};
   if (terms->flags & CLOSS_FLAG_WEIGHT_ARRAY) {
-    w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
+    o.w = CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight);
   }
-  const closs_value x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
-  const closs_value y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
+  if (terms->flags & CLOSS_FLAG_TERM_WEIGHT) {
+    return o;
+  }
+  o.x = CLOSS_LOAD_VALUE(CLOSS_SLOT_INPUT, arrays->input);
+  o.y = CLOSS_LOAD_VALUE(CLOSS_SLOT_TARGET, arrays->target);
   if (terms->flags & CLOSS_FLAG_UPSTREAM_ARRAY) {
-    k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
+    o.k = CLOSS_LOAD_VALUE(CLOSS_SLOT_UPSTREAM, arrays->upstream);
   }
-  closs_compute(terms, x - y, w, k, value, gradient);
+  return o;
+}
+
+/* Its terms of the sum, and what is stored of it. */
+CLOSS_INLINE void closs_finish_vector(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint row,
+                                      uint v, uint way, closs_operands o, closs_lanes *lanes CLOSS_PLAIN_PARAMETERS) {
+  const uint flags = terms->flags;
+  closs_value value = o.w, gradient;
+  if (!(flags & CLOSS_FLAG_TERM_WEIGHT)) {
+    closs_compute(terms, o.x - o.y, o.w, o.k, &value, &gradient);
+  }
+  if (flags & (CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_WEIGHT)) {
+    closs_add(&lanes->s[v], &lanes->c[v], value);
+  }
+  if (flags & CLOSS_FLAG_TERM_WEIGHT) {
+    return;
+  }
+  if (flags & CLOSS_FLAG_STORE_LOSS) {
+    CLOSS_STORE_VALUE(CLOSS_SLOT_LOSS, arrays->loss, value, false);
+  }
+  if (flags & CLOSS_FLAG_INPUT_GRADIENT) {
+    CLOSS_STORE_VALUE(CLOSS_SLOT_INPUT_GRADIENT, arrays->input_gradient, gradient,
+                      (flags & CLOSS_FLAG_ACCUMULATE_INPUT) != 0);
+  }
+  if (flags & CLOSS_FLAG_TARGET_GRADIENT) {
+    CLOSS_STORE_VALUE(CLOSS_SLOT_TARGET_GRADIENT, arrays->target_gradient, -gradient,
+                      (flags & CLOSS_FLAG_ACCUMULATE_TARGET) != 0);
+  }
 }
 
 /* A whole tile of terms, the first of them number `term`. */
-CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term,
+CLOSS_INLINE void closs_full_row(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint way,
                                  closs_lanes *lanes CLOSS_PLAIN_PARAMETERS) {
-  const uint flags = terms->flags;
   CLOSS_ROWS for (uint v = 0; v < CLOSS_VALUES; v++) {
-    closs_value value, gradient;
-    if (flags & CLOSS_FLAG_TERM_WEIGHT) {
-      const bool array = (flags & CLOSS_FLAG_WEIGHT_ARRAY) != 0;
-      value = array ? CLOSS_LOAD_VALUE(CLOSS_SLOT_WEIGHT, arrays->weight) : (closs_value)(terms->weight);
-      closs_add(&lanes->s[v], &lanes->c[v], value);
-      continue;
-    }
-    closs_load_and_compute(terms, arrays, term, v, &value, &gradient CLOSS_PLAIN_ARGUMENT);
-    if (flags & CLOSS_FLAG_SUM) {
-      closs_add(&lanes->s[v], &lanes->c[v], value);
-    }
-    if (flags & CLOSS_FLAG_STORE_LOSS) {
-      CLOSS_STORE_VALUE(CLOSS_SLOT_LOSS, arrays->loss, value, false);
-    }
-    if (flags & CLOSS_FLAG_INPUT_GRADIENT) {
-      CLOSS_STORE_VALUE(CLOSS_SLOT_INPUT_GRADIENT, arrays->input_gradient, gradient,
-                        (flags & CLOSS_FLAG_ACCUMULATE_INPUT) != 0);
-    }
-    if (flags & CLOSS_FLAG_TARGET_GRADIENT) {
-      CLOSS_STORE_VALUE(CLOSS_SLOT_TARGET_GRADIENT, arrays->target_gradient, -gradient,
-                        (flags & CLOSS_FLAG_ACCUMULATE_TARGET) != 0);
-    }
+    const closs_operands o = closs_load_operands(terms, arrays, term, 0u, v, way CLOSS_PLAIN_ARGUMENT);
+    closs_finish_vector(terms, arrays, term, 0u, v, way, o, lanes CLOSS_PLAIN_ARGUMENT);
   }
 }
+
+#ifdef CLOSS_GROUP
+/* The same of CLOSS_BATCH rows, which are loaded before the first is computed: GPUs wait for memory, and so for several
+ * loads at once. Written out: to some compilers an array of what is loaded is memory. */
+#define CLOSS_LOAD_ROW(row) closs_load_operands(terms, arrays, term, row, 0u, way CLOSS_PLAIN_ARGUMENT)
+#define CLOSS_FINISH_ROW(row, o) closs_finish_vector(terms, arrays, term, row, 0u, way, o, lanes CLOSS_PLAIN_ARGUMENT)
+CLOSS_INLINE void closs_full_batch(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint way,
+                                   closs_lanes *lanes CLOSS_PLAIN_PARAMETERS) {
+  const closs_operands a = CLOSS_LOAD_ROW(0u);
+  const closs_operands b = CLOSS_LOAD_ROW(1u);
+  CLOSS_FINISH_ROW(0u, a);
+  CLOSS_FINISH_ROW(1u, b);
+}
+#define CLOSS_BATCH 2u
+#define CLOSS_BATCH_REACH ((CLOSS_BATCH - 1u) * CLOSS_LANES + CLOSS_TILE_LANES) /* from its first term on */
+#endif
 #endif
 
 /* Lanes [low, high) of a row, by way of tiles; term: the number of the first. */
@@ -215,12 +236,26 @@ CLOSS_INLINE void closs_choose_tiles(closs_terms *terms) {
   terms->writes |= flags & CLOSS_FLAG_TARGET_GRADIENT ? CLOSS_WITH_IMAGINARY << CLOSS_TILE_Y : 0u;
 }
 
-#if !defined(CLOSS_STORAGE) && !defined(CLOSS_COMPLEX)
+#ifndef CLOSS_COMPLEX
 /* The slots of those tiles, a bit each. */
 CLOSS_INLINE uint closs_slots(const closs_terms *terms) {
   const uint loss = (terms->writes >> CLOSS_TILE_LOSS & 1u) << CLOSS_SLOT_LOSS;
   return terms->reads | loss | (terms->writes >> CLOSS_TILE_X & 1u) << CLOSS_SLOT_INPUT_GRADIENT |
          (terms->writes >> CLOSS_TILE_Y & 1u) << CLOSS_SLOT_TARGET_GRADIENT;
+}
+#endif
+
+#ifdef CLOSS_STORAGE
+/* Of those slots the ones that have a vector at a multiple of its size wherever a whole row begins: a multiple of 64
+ * terms after position 0 of a chunk. */
+CLOSS_INLINE uint closs_aligned_slots(const closs_arrays *arrays, uint slots, uint head) {
+  uint aligned = 0;
+  CLOSS_UNROLLED for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
+    if (slots & (1u << slot)) {
+      aligned |= (uint)closs_is_aligned(CLOSS_STORAGE, closs_array(arrays, slot), arrays->at[slot] - head) << slot;
+    }
+  }
+  return aligned;
 }
 #endif
 
@@ -238,6 +273,22 @@ typedef struct {
 #endif
 } closs_pass_state;
 
+#ifdef CLOSS_STORAGE
+/* The rows from position `at` on that are whole; gives the position behind them. */
+CLOSS_INLINE uint closs_whole_rows(const closs_terms *terms, const closs_arrays *arrays, size_t chunk_term, uint at,
+                                   uint stop, uint way, closs_lanes *lanes) {
+#ifdef CLOSS_GROUP
+  for (; at + CLOSS_BATCH_REACH <= stop; at += CLOSS_BATCH * CLOSS_LANES) {
+    closs_full_batch(terms, arrays, chunk_term + at, way, lanes);
+  }
+#endif
+  for (; at + CLOSS_TILE_LANES <= stop; at += CLOSS_LANES) {
+    closs_full_row(terms, arrays, chunk_term + at, way, lanes);
+  }
+  return at;
+}
+#endif
+
 /* Adds the terms of lanes [first_lane, first_lane + CLOSS_TILE_LANES) of a chunk to `lanes`, and stores what is wanted.
  */
 CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uint first_lane, closs_lanes *lanes) {
@@ -252,14 +303,18 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
   if (at >= stop) {
     return;
   }
+#ifndef CLOSS_COMPLEX
+  /* Copies: what is looked at by slots that vary, as tiles do, is memory to some compilers, and these are registers. */
+  const closs_terms terms = pass->terms;
+  const closs_arrays arrays = pass->arrays;
+#endif
   closs_tile tiles[CLOSS_TILES];
   closs_clear_tiles(tiles, pass->terms.weight);
 #ifdef CLOSS_STORAGE
   for (; at < stop; at += CLOSS_LANES) {
     if (at >= begin) {
-      for (; at + CLOSS_TILE_LANES <= stop; at += CLOSS_LANES) {
-        closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, lanes);
-      }
+      at = terms.aligned ? closs_whole_rows(&terms, &arrays, chunk_term, at, stop, CLOSS_ALIGNED, lanes)
+                         : closs_whole_rows(&terms, &arrays, chunk_term, at, stop, CLOSS_UNALIGNED, lanes);
       if (at >= stop) {
         return;
       }
@@ -276,19 +331,27 @@ CLOSS_INLINE void closs_chunk_rows(const closs_pass_state *pass, uint chunk, uin
 #ifndef CLOSS_COMPLEX
   const bool plain = (closs_slots(&pass->terms) & ~cursor.plain) == 0;
 #endif
-  for (; at < stop; at += CLOSS_LANES) {
+  while (at < stop) {
     const uint low = at < begin ? begin - at : 0u;
     const uint high = min(stop - at, (uint)CLOSS_TILE_LANES);
+    uint rows = 1u;
 #ifndef CLOSS_COMPLEX
-    if (plain && high - low == CLOSS_TILE_LANES && closs_cursor_in_run(&cursor)) {
-      closs_full_row(&pass->terms, &pass->arrays, chunk_term + at, lanes, &cursor);
+#ifdef CLOSS_GROUP
+    if (plain && at >= begin && at + CLOSS_BATCH_REACH <= stop && closs_cursor_in_run(&cursor, CLOSS_BATCH_REACH)) {
+      rows = CLOSS_BATCH;
+      closs_full_batch(&terms, &arrays, chunk_term + at, CLOSS_UNALIGNED, lanes, &cursor);
+    } else
+#endif
+        if (plain && high - low == CLOSS_TILE_LANES && closs_cursor_in_run(&cursor, CLOSS_TILE_LANES)) {
+      closs_full_row(&terms, &arrays, chunk_term + at, CLOSS_UNALIGNED, lanes, &cursor);
     } else
 #endif
     {
       closs_tile_row(&pass->terms, &pass->arrays, chunk_term + at + low, low, high, tiles,
                      lanes CLOSS_CURSOR_ARGUMENTS);
     }
-    closs_cursor_advance(layout, &cursor, CLOSS_LANES - low); /* the next row has its first lane again */
+    closs_cursor_advance(layout, &cursor, rows * CLOSS_LANES - low); /* the next row has its first lane again */
+    at += rows * CLOSS_LANES;
   }
 #endif
 }

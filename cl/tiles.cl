@@ -14,6 +14,25 @@ CLOSS_INLINE __global const uchar *closs_operand(const closs_arrays *arrays, uin
                                      : arrays->upstream;
 }
 
+/* Likewise, of any slot. */
+CLOSS_INLINE __global const uchar *closs_array(const closs_arrays *arrays, uint slot) {
+  return slot < CLOSS_SLOT_LOSS              ? closs_operand(arrays, slot)
+         : slot == CLOSS_SLOT_LOSS           ? arrays->loss
+         : slot == CLOSS_SLOT_INPUT_GRADIENT ? arrays->input_gradient
+                                             : arrays->target_gradient;
+}
+
+/* Where a slot's array begins. By selection, as above: arrays with an index that varies are not kept in registers. */
+CLOSS_INLINE size_t closs_origin(const closs_arrays *arrays, uint slot) {
+  return slot == CLOSS_SLOT_INPUT            ? arrays->at[CLOSS_SLOT_INPUT]
+         : slot == CLOSS_SLOT_TARGET         ? arrays->at[CLOSS_SLOT_TARGET]
+         : slot == CLOSS_SLOT_WEIGHT         ? arrays->at[CLOSS_SLOT_WEIGHT]
+         : slot == CLOSS_SLOT_UPSTREAM       ? arrays->at[CLOSS_SLOT_UPSTREAM]
+         : slot == CLOSS_SLOT_LOSS           ? arrays->at[CLOSS_SLOT_LOSS]
+         : slot == CLOSS_SLOT_INPUT_GRADIENT ? arrays->at[CLOSS_SLOT_INPUT_GRADIENT]
+                                             : arrays->at[CLOSS_SLOT_TARGET_GRADIENT];
+}
+
 /* The weight of every element where it is one number, else 1. */
 CLOSS_INLINE closs_real closs_scalar_weight(uint flags, uint types, const closs_arrays *arrays) {
   return flags & CLOSS_FLAG_WEIGHT_SCALAR

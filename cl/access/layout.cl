@@ -11,7 +11,6 @@ typedef uint closs_unsigned_index;
 #endif
 
 #define CLOSS_MAX_RANK 8u
-#define CLOSS_SLOTS 7u
 #define CLOSS_SPACE_TERMS 0u
 #define CLOSS_SPACE_COLUMNS (1u + CLOSS_MAX_RANK + CLOSS_MAX_RANK * CLOSS_SLOTS)
 /* A space: its rank, its sizes, and the strides of each slot. */

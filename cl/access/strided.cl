@@ -3,20 +3,44 @@
  * that go along with the terms; nothing is divided per element.
  */
 
+/*
+ * What is kept by dimension or by slot. GPUs keep it in registers only where no index varies: their loops over
+ * dimensions are written out, and a slot's number is picked by selection.
+ */
+#ifdef CLOSS_GROUP
+#define CLOSS_DIMENSIONS(d, rank) CLOSS_UNROLLED for (uint d = 0; d < CLOSS_MAX_RANK; d++) if (d < (rank))
+#else
+#define CLOSS_DIMENSIONS(d, rank) CLOSS_ROLLED for (uint d = 0; d < (rank); d++)
+#endif
+CLOSS_INLINE closs_index closs_pick(const closs_index *of_slots, uint slot) {
+#ifdef CLOSS_GROUP
+  closs_index picked = of_slots[0];
+  CLOSS_UNROLLED for (uint i = 1; i < CLOSS_SLOTS; i++) {
+    const closs_index value =
+        of_slots[i]; /* read in any case: what is read of two elements is one of a varying index */
+    picked = i == slot ? value : picked;
+  }
+  return picked;
+#else
+  return of_slots[slot];
+#endif
+}
+
 typedef struct {
   closs_index at[CLOSS_MAX_RANK];
 } closs_walk;
 
 CLOSS_INLINE closs_walk closs_walk_start(__global const closs_index *layout, uint space, closs_unsigned_index number) {
   closs_walk walk;
-  uint rank = CLOSS_RANK(layout, space);
-  for (uint d = 0; d + 1u < rank; d++) {
-    closs_unsigned_index size = (closs_unsigned_index)CLOSS_SIZE(layout, space, d);
-    closs_unsigned_index next = number / size;
-    walk.at[d] = (closs_index)(number - next * size);
-    number = next;
+  const uint rank = CLOSS_RANK(layout, space);
+  CLOSS_DIMENSIONS(d, rank) {
+    walk.at[d] = (closs_index)number;
+    if (d + 1u < rank) {
+      const closs_unsigned_index size = (closs_unsigned_index)CLOSS_SIZE(layout, space, d), next = number / size;
+      walk.at[d] = (closs_index)(number - next * size);
+      number = next;
+    }
   }
-  walk.at[rank - 1u] = (closs_index)number;
   return walk;
 }
 
@@ -24,7 +48,7 @@ CLOSS_INLINE closs_walk closs_walk_start(__global const closs_index *layout, uin
 CLOSS_INLINE closs_index closs_walk_offset(__global const closs_index *layout, uint space, const closs_walk *walk,
                                            uint slot) {
   closs_index offset = 0;
-  for (uint d = 0; d < CLOSS_RANK(layout, space); d++) {
+  CLOSS_DIMENSIONS(d, CLOSS_RANK(layout, space)) {
     offset += walk->at[d] * CLOSS_STRIDE(layout, space, slot, d);
   }
   return offset;
@@ -35,16 +59,17 @@ CLOSS_INLINE closs_index closs_walk_carry(__global const closs_index *layout, cl
                                           closs_index offset) {
   offset -= walk->at[0] * CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, 0u);
   walk->at[0] = 0;
-  for (uint d = 1; d < CLOSS_RANK(layout, CLOSS_SPACE_TERMS); d++) {
-    closs_index size = CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, d);
-    closs_index stride = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, d);
-    offset += stride;
-    walk->at[d]++;
-    if (walk->at[d] < size) {
-      break;
+  bool carry = true;
+  CLOSS_DIMENSIONS(d, CLOSS_RANK(layout, CLOSS_SPACE_TERMS)) {
+    if (d > 0 && carry) {
+      const closs_index size = CLOSS_SIZE(layout, CLOSS_SPACE_TERMS, d);
+      const closs_index stride = CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, d);
+      offset += stride;
+      walk->at[d]++;
+      carry = walk->at[d] == size;
+      offset -= carry ? size * stride : 0;
+      walk->at[d] = carry ? 0 : walk->at[d];
     }
-    offset -= size * stride;
-    walk->at[d] = 0;
   }
   return offset;
 }
@@ -93,7 +118,7 @@ CLOSS_INLINE void closs_cursor_place(__global const closs_index *layout, closs_c
   for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
     cursor->offset[slot] = 0;
   }
-  CLOSS_ROLLED for (uint d = 0; d < CLOSS_RANK(layout, CLOSS_SPACE_TERMS); d++) {
+  CLOSS_DIMENSIONS(d, CLOSS_RANK(layout, CLOSS_SPACE_TERMS)) {
     for (uint slot = 0; slot < CLOSS_SLOTS; slot++) {
       cursor->offset[slot] += cursor->walk.at[d] * CLOSS_STRIDE(layout, CLOSS_SPACE_TERMS, slot, d);
     }
@@ -128,9 +153,9 @@ CLOSS_INLINE void closs_cursor_init(__global const closs_index *layout, uint typ
   }
 }
 
-/* A tile of terms from here on lies within the innermost dimension. */
-CLOSS_INLINE bool closs_cursor_in_run(const closs_cursor *cursor) {
-  return cursor->size - cursor->walk.at[0] >= (closs_index)CLOSS_TILE_LANES;
+/* So many terms from here on lie within the innermost dimension. */
+CLOSS_INLINE bool closs_cursor_in_run(const closs_cursor *cursor, uint count) {
+  return cursor->size - cursor->walk.at[0] >= (closs_index)count;
 }
 
 /* On by `count` terms, where they lie within the innermost dimension. */
@@ -167,8 +192,8 @@ CLOSS_INLINE void closs_cursor_advance(__global const closs_index *layout, closs
 /* Vector v of neighbours. */
 CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot, uint type, __global const uchar *base,
                                            size_t start, uint v) {
-  const closs_index stride = cursor->stride[slot];
-  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
+  const closs_index stride = closs_pick(cursor->stride, slot);
+  const size_t i = start + (size_t)(closs_pick(cursor->offset, slot) + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
   switch (CLOSS_TYPE(cursor->modes, slot)) {
   case CLOSS_MODE_REPEAT:
     return (closs_value)(closs_load(type, base, i));
@@ -186,27 +211,31 @@ CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot
     return tile.value[0];
   }
   default:
-    return closs_load_vector(CLOSS_TYPE(cursor->modes, slot), base, i);
+    return closs_load_vector(CLOSS_TYPE(cursor->modes, slot), base, i, CLOSS_UNALIGNED);
   }
 }
 
-/* The same of a plain slot. */
+/* The same of a plain slot, `row` rows further on. */
 CLOSS_INLINE closs_value closs_cursor_plain(const closs_cursor *cursor, uint slot, __global const uchar *base,
-                                            size_t start, uint v) {
-  const size_t i = start + (size_t)cursor->offset[slot];
+                                            size_t start, uint row, uint v) {
+  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(row * CLOSS_LANES) * cursor->step[slot]);
   if (cursor->stride[slot] == 0) {
     return (closs_value)(closs_load(CLOSS_PLAIN, base, i));
   }
-  return closs_load_vector(CLOSS_PLAIN, base, i + v * CLOSS_VALUE_WIDTH);
+  return closs_load_vector(CLOSS_PLAIN, base, i + v * CLOSS_VALUE_WIDTH, CLOSS_UNALIGNED);
+}
+
+CLOSS_INLINE uint closs_store_way(bool stream, uint type, __global const uchar *base, size_t i) {
+  return stream && closs_is_aligned(type, base, i) ? CLOSS_STREAMED : CLOSS_UNALIGNED;
 }
 
 /* A vector of a gradient or of losses, likewise. */
 CLOSS_INLINE void closs_cursor_store(const closs_cursor *cursor, uint slot, uint type, __global uchar *base,
                                      size_t start, uint v, closs_value value, bool accumulate, bool stream) {
-  const closs_index stride = cursor->stride[slot];
-  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
+  const closs_index stride = closs_pick(cursor->stride, slot);
+  const size_t i = start + (size_t)(closs_pick(cursor->offset, slot) + (closs_index)(v * CLOSS_VALUE_WIDTH) * stride);
   if (CLOSS_TYPE(cursor->modes, slot) >= CLOSS_F16) {
-    closs_add_vector(type, base, i, value, accumulate, stream && closs_can_stream(type, base, i));
+    closs_add_vector(type, base, i, value, accumulate, closs_store_way(stream, type, base, i));
     return;
   }
   closs_tile tile;
@@ -217,9 +246,10 @@ CLOSS_INLINE void closs_cursor_store(const closs_cursor *cursor, uint slot, uint
 }
 
 CLOSS_INLINE void closs_cursor_store_plain(const closs_cursor *cursor, uint slot, __global uchar *base, size_t start,
-                                           uint v, closs_value value, bool accumulate, bool stream) {
-  const size_t i = start + (size_t)cursor->offset[slot] + v * CLOSS_VALUE_WIDTH;
-  closs_add_vector(CLOSS_PLAIN, base, i, value, accumulate, stream && closs_can_stream(CLOSS_PLAIN, base, i));
+                                           uint row, uint v, closs_value value, bool accumulate, bool stream) {
+  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(row * CLOSS_LANES) * cursor->step[slot]) +
+                   v * CLOSS_VALUE_WIDTH;
+  closs_add_vector(CLOSS_PLAIN, base, i, value, accumulate, closs_store_way(stream, CLOSS_PLAIN, base, i));
 }
 
 /* The loop of one type over a run of elements; `i` is an element's place. */
@@ -282,13 +312,13 @@ CLOSS_INLINE void closs_gather(__global const closs_index *layout, const closs_c
                                __global const uchar *base, size_t start, uint part, uint low, uint high,
                                closs_tile *tile) {
 #ifndef CLOSS_COMPLEX
-  if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor)) {
+  if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor, CLOSS_TILE_LANES)) {
     /* The usual modes have loops of their own, so that they are told apart once. */
-    const size_t i = start + (size_t)cursor->offset[slot];
+    const size_t i = start + (size_t)closs_pick(cursor->offset, slot);
     const uint mode = CLOSS_TYPE(cursor->modes, slot);
     if (mode == CLOSS_F32) {
       for (uint v = 0; v < CLOSS_VALUES; v++) {
-        tile->value[v] = closs_load_vector(CLOSS_F32, base, i + v * CLOSS_VALUE_WIDTH);
+        tile->value[v] = closs_load_vector(CLOSS_F32, base, i + v * CLOSS_VALUE_WIDTH, CLOSS_UNALIGNED);
       }
     } else if (mode == CLOSS_MODE_REPEAT) {
       const closs_value repeated = (closs_value)(closs_load(type, base, i));
@@ -324,7 +354,7 @@ CLOSS_INLINE void closs_scatter(__global const closs_index *layout, const closs_
                                 __global uchar *base, size_t start, uint part, uint low, uint high,
                                 const closs_tile *tile, bool accumulate, bool stream) {
 #ifndef CLOSS_COMPLEX
-  if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor)) {
+  if (high - low == CLOSS_TILE_LANES && closs_cursor_in_run(cursor, CLOSS_TILE_LANES)) {
     CLOSS_ROLLED for (uint v = 0; v < CLOSS_VALUES; v++) {
       closs_cursor_store(cursor, slot, type, base, start, v, tile->value[v], accumulate, stream);
     }

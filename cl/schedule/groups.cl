@@ -14,6 +14,13 @@
 #endif
 #define CLOSS_GROUP_LANES (CLOSS_GROUP_CHUNKS * CLOSS_LANES)
 
+/* Pair `at` in local memory takes up the one behind it. */
+CLOSS_INLINE void closs_merge_at(__local closs_real *s, __local closs_real *c, uint at, uint behind) {
+  const closs_pair pair = closs_merge_pairs(closs_make_pair(s[at], c[at]), closs_make_pair(s[behind], c[behind]));
+  s[at] = pair.s;
+  c[at] = pair.c;
+}
+
 /* The lanes of CLOSS_GROUP_CHUNKS chunks in local memory, each merged to its lane 0. Every work-item of the group comes
  * here. */
 CLOSS_INLINE void closs_merge_local(__local closs_real *s, __local closs_real *c) {
@@ -21,12 +28,31 @@ CLOSS_INLINE void closs_merge_local(__local closs_real *s, __local closs_real *c
     barrier(CLK_LOCAL_MEM_FENCE);
     for (uint i = (uint)get_local_id(0); i < CLOSS_GROUP_CHUNKS * h; i += CLOSS_GROUP) {
       const uint at = i / h * CLOSS_LANES + i % h;
-      closs_pair pair = closs_merge_pairs(closs_make_pair(s[at], c[at]), closs_make_pair(s[at + h], c[at + h]));
-      s[at] = pair.s;
-      c[at] = pair.c;
+      closs_merge_at(s, c, at, at + h);
     }
   }
   barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+/* The first `count` of those chunks, neighbours level by level, merged to the first. */
+CLOSS_INLINE void closs_merge_local_chunks(__local closs_real *s, __local closs_real *c, uint count) {
+  for (uint h = 1u; h < CLOSS_GROUP_CHUNKS; h *= 2u) {
+    const uint i = (uint)get_local_id(0) * 2u * h;
+    if (i + h < count) {
+      closs_merge_at(s, c, i * CLOSS_LANES, (i + h) * CLOSS_LANES);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
+}
+
+/* Each of those chunks of a piece, for extend.cl; the lanes of an open one are left already. */
+CLOSS_INLINE void closs_leave_chunks(const closs_pass_state *pass, uint chunk, uint end, __local const closs_real *s,
+                                     __local const closs_real *c) {
+  for (uint i = (uint)get_local_id(0); i < CLOSS_GROUP_CHUNKS && chunk + i < end; i += CLOSS_GROUP) {
+    if (!closs_is_open(pass, chunk + i)) {
+      closs_store_pair(pass->states, chunk + i, closs_make_pair(s[i * CLOSS_LANES], c[i * CLOSS_LANES]));
+    }
+  }
 }
 
 /* All windows of lanes of the chunk that is this work-item's, into local memory. */
@@ -72,12 +98,12 @@ CLOSS_INLINE void closs_run(const closs_pass_state *pass, __local closs_real *s,
       continue;
     }
     closs_merge_local(s, c);
-    for (uint i = 0; leader && i < CLOSS_GROUP_CHUNKS && chunk + i < end; i++) {
-      const closs_pair pair = closs_make_pair(s[i * CLOSS_LANES], c[i * CLOSS_LANES]);
-      if (!(flags & CLOSS_FLAG_PIECE)) {
-        closs_stack_push(&stack, chunk + i - first, pair);
-      } else if (!closs_is_open(pass, chunk + i)) {
-        closs_store_pair(pass->states, chunk + i, pair);
+    if (flags & CLOSS_FLAG_PIECE) {
+      closs_leave_chunks(pass, chunk, end, s, c);
+    } else {
+      closs_merge_local_chunks(s, c, min(end - chunk, CLOSS_GROUP_CHUNKS));
+      if (leader) {
+        closs_stack_push(&stack, (chunk - first) / CLOSS_GROUP_CHUNKS, closs_make_pair(s[0], c[0]));
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE); /* the next chunks' lanes take the place of these */

@@ -92,7 +92,8 @@ static bool is_sliced(const closs_plan *plan, uint32_t step) {
 
 /*
  * Runs each kernel once without work: some drivers compile at the first launch of a local size, and again for one of
- * many groups. Pieces, and the last slice, may be launched both ways. `at` becomes the step that failed, if one did.
+ * many groups. Pieces, and the last slice, may be launched both ways. `at` becomes the step whose launch failed, if one
+ * did.
  */
 static closs_status warm_up(closs_plan *plan, uint32_t *at, closs_error *error) {
   const closs_opencl *cl = &plan->context->cl;
@@ -121,6 +122,7 @@ static closs_status warm_up(closs_plan *plan, uint32_t *at, closs_error *error) 
   }
   code = cl->Finish(queue);
   if (code != CL_SUCCESS && status == CLOSS_OK) {
+    *at = CLOSS_MAX_STEPS;
     status = closs_fail_opencl(error, code, "clFinish of a first launch");
   }
   cl->ReleaseCommandQueue(queue);
@@ -136,18 +138,22 @@ static void release_kernels(closs_plan *plan) {
   }
 }
 
-/* Kernels that have run. A kernel may take more registers than a device has for the work-group size that suits it:
- * then it is made again for a smaller one. */
+/* How drivers say that a kernel takes more registers or local memory than there are for its work-group size. */
+static bool is_too_large(const closs_error *error) {
+  return error->opencl == CL_INVALID_WORK_GROUP_SIZE || error->opencl == CL_OUT_OF_RESOURCES;
+}
+
+/* Kernels that have run; one that does not fit is made again for smaller work-groups. */
 static closs_status make_ready(closs_plan *plan, closs_error *error) {
   closs_error problem = {CLOSS_OK, CL_SUCCESS, ""};
   closs_status status;
   uint32_t at;
   do {
     release_kernels(plan);
-    at = 0;
+    at = CLOSS_MAX_STEPS;
     status = make_kernels(plan, &problem);
     status = status == CLOSS_OK ? warm_up(plan, &at, &problem) : status;
-  } while (status == CLOSS_OPENCL_ERROR && problem.opencl == CL_INVALID_WORK_GROUP_SIZE &&
+  } while (status == CLOSS_OPENCL_ERROR && at < CLOSS_MAX_STEPS && is_too_large(&problem) &&
            closs_layout_shrink(&plan->layout, at, &plan->context->caps));
   if (status != CLOSS_OK && error != NULL) {
     *error = problem;

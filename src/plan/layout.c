@@ -177,7 +177,7 @@ static closs_step *add_step(closs_layout *layout, uint32_t program, enum closs_b
   step->body = body;
   step->program = program;
   step->flags = flags;
-  step->by_groups = layout->programs[program].group != 0 && body == CLOSS_BODY_PASS;
+  step->by_groups = layout->programs[program].group != 0 && (body == CLOSS_BODY_PASS || body == CLOSS_BODY_MERGE);
   step->local = step->by_groups ? layout->programs[program].group : layout->local;
   step->columns = 1;
   step->blocks = 1;
@@ -243,6 +243,12 @@ static bool prefers_blocks(const closs_request *request, const closs_space *colu
   return across && !along && !request->complex_operands && columns->size[0] >= block / CLOSS_BLOCK_VECTORS;
 }
 
+/* The terms of a gradient: their scale, where the loss is reduced, is for the finished sum. */
+static uint32_t slope_flags(const closs_request *request) {
+  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
+  return (common_flags(request) & ~(uint32_t)CLOSS_FLAG_MEAN) | CLOSS_FLAG_TERM_SLOPE | scaled;
+}
+
 static closs_status add_columns(const closs_request *request, uint32_t operand, const closs_tuning *tuning,
                                 closs_layout *layout, uint64_t *reals, closs_error *error) {
   uint32_t index = 1 + operand;
@@ -262,10 +268,19 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
                       "%s: the gradient has %llu elements, and a broadcast one at most 2^32 - 1",
                       closs_slot_names[gradient_slot(operand)], (unsigned long long)columns);
   }
-  const uint32_t program = layout->schedule == CLOSS_SCHEDULE_GROUPS ? 1 : 0;
+  const bool groups = layout->schedule == CLOSS_SCHEDULE_GROUPS;
   const uint32_t flags = common_flags(request) | CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_SLOPE |
                          (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
                          (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
+  /* One column is a pass of its own, whose work-groups take up neighbours together. */
+  if (groups && columns == 1 && !request->complex_operands) {
+    closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, slope_flags(request) | CLOSS_FLAG_SUM);
+    step->layout = index;
+    step->out = gradient_slot(operand);
+    deal(step, closs_space_elements(&layout->terms[index]), 1, tuning->max_items);
+    return take_states(step, reals, error);
+  }
+  const uint32_t program = groups ? 1 : 0;
   closs_step *step = add_step(layout, program, CLOSS_BODY_COLUMNS, flags);
   step->layout = index;
   step->columns = (uint32_t)columns;
@@ -315,12 +330,6 @@ static closs_status add_piece(const closs_request *request, const closs_tuning *
   extend->state = state;
   extend->chunks = chunks;
   return status;
-}
-
-/* The terms of a gradient: their scale, where the loss is reduced, is for the finished sum. */
-static uint32_t slope_flags(const closs_request *request) {
-  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
-  return (common_flags(request) & ~(uint32_t)CLOSS_FLAG_MEAN) | CLOSS_FLAG_TERM_SLOPE | scaled;
 }
 
 static closs_status add_slope_sums(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
@@ -401,6 +410,13 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   return sum ? finish_or_merge(layout, step, common_flags(request), reals, error) : CLOSS_OK;
 }
 
+/* Of what a sum by columns left: a gradient. */
+static uint32_t merge_flags(const closs_request *request, const closs_step *step) {
+  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
+  const uint32_t target = step->out == CLOSS_SLOT_TARGET_GRADIENT ? CLOSS_FLAG_COLUMN_TARGET : 0;
+  return common_flags(request) | CLOSS_FLAG_RESULT_COLUMN | scaled | target;
+}
+
 static closs_status add_steps(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                               closs_error *error) {
   uint64_t reals = 0;
@@ -420,7 +436,7 @@ static closs_status add_steps(const closs_request *request, const closs_tuning *
   }
   for (uint32_t i = first_columns; i < end_columns && status == CLOSS_OK; i++) {
     if (!(layout->steps[i].flags & CLOSS_FLAG_FINISH)) {
-      add_merge(layout, &layout->steps[i], layout->steps[i].flags | CLOSS_FLAG_RESULT_COLUMN);
+      add_merge(layout, &layout->steps[i], merge_flags(request, &layout->steps[i]));
     }
   }
   layout->workspace = reals * closs_dtype_size(request->arithmetic);

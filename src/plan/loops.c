@@ -7,6 +7,7 @@
 #define LANES 64u         /* of a row */
 #define MERGE_TURNS 80    /* to merge the lanes of a chunk */
 #define PAIR_TURNS 3      /* to take up a pair of a tree */
+#define GROUP_LEVELS 33   /* of the tree of a group, at most, and the turn that finds it done */
 #define FINISH_TURNS 80   /* to fold a tree, and to make the result of its sum */
 #define STAGE_TURNS 150   /* to find a square's place, and to copy its elements one by one */
 #define EXTEND_TURNS 1300 /* to find out how many blocks a state holds, and to copy the lanes of a chunk */
@@ -55,7 +56,7 @@ static uint64_t strided_row_turns(const closs_layout *layout, const closs_step *
   const uint64_t ends = (LANES - 1) / terms->size[0] + 2;
   const uint64_t advance = 1 + ends * (2 + terms->rank) + (2 + terms->rank) * (CLOSS_SLOT_COUNT + 2);
   const bool apart = terms->rank > 1 && (step->by_groups || step->items > 1);
-  const uint64_t plain = apart ? lanes + 1 : 0; /* rows that stay in registers, beside others that do not */
+  const uint64_t plain = apart ? lanes + 5 : 0; /* rows that stay in registers, beside others that do not */
   return 1 + choose + compute + plain + moved * move_turns(terms, lanes, apart) + advance;
 }
 
@@ -90,6 +91,16 @@ static uint64_t pass_turns(const closs_layout *layout, const closs_step *step) {
   return ((share - 1) / at_once + 1) * each + FINISH_TURNS;
 }
 
+/* A work-item of a group finds how many pairs are its own, and merges those of the others level by level. */
+static uint64_t merge_turns(const closs_step *step) {
+  uint64_t share = step->items;
+  if (step->by_groups) {
+    for (share = 1; (step->items - 1) / share >= step->local; share *= 2) {
+    }
+  }
+  return (uint64_t)PAIR_TURNS * share + (step->by_groups ? 2 * GROUP_LEVELS : 0) + FINISH_TURNS;
+}
+
 uint64_t closs_loop_turns(const closs_layout *layout, const closs_step *step) {
   switch (step->body) {
   case CLOSS_BODY_PASS:
@@ -97,7 +108,7 @@ uint64_t closs_loop_turns(const closs_layout *layout, const closs_step *step) {
   case CLOSS_BODY_COLUMNS: /* each component goes through the terms; there are no blocks where this is asked */
     return step->components * pass_turns(layout, step);
   case CLOSS_BODY_MERGE:
-    return (uint64_t)PAIR_TURNS * step->items + FINISH_TURNS;
+    return merge_turns(step);
   case CLOSS_BODY_STAGE:
     return STAGE_TURNS;
   default:

@@ -160,11 +160,18 @@ static void test_results_by_address(void **state) {
   test_results expected;
   closs_error error;
   if (test_work_reference(&work, &expected, &error) != CLOSS_OK) fail_msg("%s", error.text);
+  /* NVIDIA's driver launches no kernel that has a buffer where it had an address: docs/implementations.md. */
+  const bool fresh = strstr(device->name, "NVIDIA") != NULL;
   closs_plan *plan = prepared(device, &work.options);
   assert_true(closs_plan_workspace(plan) > 0);
   for (size_t k = 0; k < TEST_COUNT(kinds); ++k)
-    for (size_t m = 0; m < TEST_COUNT(mixtures) && has(device, kinds[k]); ++m)
+    for (size_t m = 0; m < TEST_COUNT(mixtures) && has(device, kinds[k]); ++m) {
+      if (fresh) {
+        closs_plan_destroy(plan);
+        plan = prepared(device, &work.options);
+      }
       compute(device, plan, kinds[k], mixtures[m], &work, &expected);
+    }
   closs_plan_destroy(plan);
   test_results_free(&expected);
   test_work_free(&work);

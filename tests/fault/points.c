@@ -27,6 +27,7 @@ static bool is_compiler(enum test_call call, cl_int code) {
 
 /* A kernel that does not fit is made again for smaller work-groups. */
 static bool is_retried(enum test_call call, cl_int code) {
+  if (code == CL_OUT_OF_RESOURCES) return call == TEST_CALL_EnqueueNDRangeKernel || call == TEST_CALL_SetKernelArg;
   return call == TEST_CALL_EnqueueNDRangeKernel && code == CL_INVALID_WORK_GROUP_SIZE;
 }
 

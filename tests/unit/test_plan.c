@@ -241,7 +241,7 @@ static void groups(void **state) {
   layout = planned(&options, &caps);
   assert_int_equal(layout.schedule, CLOSS_SCHEDULE_GROUPS);
   assert_int_equal(layout.steps[0].local, 256);
-  assert_int_equal(layout.steps[1].local, 64);
+  assert_int_equal(layout.steps[1].local, 256); /* a work-group merges */
   caps.max_work_group = 100;
   layout = planned(&options, &caps);
   assert_int_equal(layout.steps[0].local, 64);
@@ -274,7 +274,7 @@ static void tuning(void **state) {
       {"Advanced Micro Devices, Inc.", "AMD Accelerated Parallel Processing", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS,
        256, 4},
       {"AMD", "rusticl", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 256, 4},
-      {"NVIDIA Corporation", "NVIDIA CUDA", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 256, 4},
+      {"NVIDIA Corporation", "NVIDIA CUDA", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 128, 4},
       {"Intel(R) Corporation", "Intel(R) OpenCL Graphics", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 128, 4},
       {"ARM", "ARM Platform", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 64, 4},
       {"QUALCOMM", "QUALCOMM Snapdragon(TM)", CLOSS_DEVICE_GPU, CLOSS_SCHEDULE_GROUPS, 128, 4},
@@ -317,10 +317,10 @@ static void shrinking(void **state) {
   assert_true(closs_layout_shrink(&layout, 0, &caps));
   assert_int_equal(layout.steps[0].local, before.steps[0].local / 2);
   assert_int_equal(layout.programs[0].group, layout.steps[0].local);
-  assert_int_equal(layout.steps[1].local, before.steps[1].local);
+  assert_int_equal(layout.steps[1].local, before.steps[1].local / 2); /* the merge is of the same program */
   assert_true(closs_layout_shrink(&layout, 1, &caps));
-  assert_int_equal(layout.steps[1].local, before.steps[1].local / 2);
-  assert_int_equal(layout.steps[0].local, before.steps[0].local / 2);
+  assert_int_equal(layout.steps[1].local, before.steps[1].local / 4);
+  assert_int_equal(layout.steps[0].local, before.steps[0].local / 4);
   assert_int_equal(layout.workspace, before.workspace);
   assert_int_equal(layout.steps[0].items, before.steps[0].items);
   while (closs_layout_shrink(&layout, 0, &caps)) {
@@ -559,7 +559,7 @@ static void arguments(void **state) {
     assert_non_null(file->name);
     size_t bytes = 0;
     const char *head = strstr(file->text, "__kernel void closs_");
-    head = head ? head : strstr(file->text, "CLOSS_KERNEL void closs_");
+    head = head ? head : strstr(file->text, "_KERNEL void closs_");
     assert_non_null(head);
     for (const char *at = strchr(head, '('), *end = strchr(at, ')'); at < end;) {
       const size_t length = strcspn(++at, ",)");
