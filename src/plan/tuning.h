@@ -11,7 +11,8 @@ typedef struct closs_tuning {
   uint32_t width;         /* schedule groups: lanes of a work-item, where operands are contiguous */
   uint32_t local;         /* work-group size where work-items go alone: schedule lanes, sums by columns, merges */
   bool scalar;            /* those compute lane by lane, not in vectors */
-  uint32_t single_chunks; /* up to so many chunks are one work-item's or work-group's: the whole sum in one launch */
+  uint32_t single_chunks; /* up to so many chunks are one work-item's or work-group's: the whole sum in one launch; of a
+                             work-group no fewer than it takes up at once, group * width / 64 */
   uint32_t max_items;     /* beyond, chunks are dealt out to at most so many work-items or work-groups */
   uint64_t stream_bytes;  /* results of at least so many bytes are stored past the cache; 0: never */
   uint32_t stage_chunks;  /* of a slice that goes through the workspace, at least, a power of two; 0: none does */
