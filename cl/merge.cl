@@ -1,5 +1,5 @@
 /* Merges what work-items or work-groups left of a pass or of a sum by columns, and writes the result: a work-item a
- * column and component, or in schedule groups a work-group. */
+ * column and component, or in programs of schedule groups a work-group. */
 #ifdef CLOSS_GROUP
 #define CLOSS_MERGE_KERNEL CLOSS_KERNEL
 
@@ -47,7 +47,8 @@ CLOSS_MERGE_KERNEL void closs_merge(__global closs_real *work_buffer, __global c
   __local closs_real local_s[CLOSS_GROUP];
   __local closs_real local_c[CLOSS_GROUP];
   const size_t id = get_group_id(0);
-  /* A launch without columns goes along: POCL 3.1 does not end where a group returns before its barriers. */
+  /* A launch without columns goes along: with a return here, POCL 3.1's loops over the barriers did not end in groups
+   * of 4. */
   const bool wanted = id < (size_t)columns * parts;
   const closs_pair sum =
       closs_merge_in_group(work + (wanted ? states_at + 2 * id * items : 0), wanted ? items : 1u, local_s, local_c);

@@ -11,7 +11,7 @@ typedef struct {
   uint reads;        /* tiles that are gathered, a bit each */
   uint writes;       /* tiles that are scattered */
 #ifdef CLOSS_STORAGE
-  uint streams; /* slots whose stores go past the cache, a bit each */
+  uint streams; /* slots whose stores, if any, go past the cache, a bit each */
   bool aligned; /* all that is read and written lies at multiples of a vector's size */
 #endif
 } closs_terms;

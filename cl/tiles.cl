@@ -3,7 +3,7 @@
 typedef struct {
   __global const uchar *input, *target, *weight, *upstream;
   __global uchar *loss, *input_gradient, *target_gradient;
-  size_t at[7]; /* offsets in elements, by slot */
+  size_t at[CLOSS_SLOTS]; /* offsets in elements */
 } closs_arrays;
 
 /* The array of one of the first four slots. */

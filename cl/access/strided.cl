@@ -70,6 +70,11 @@ CLOSS_INLINE closs_index closs_walk_carry(__global const closs_index *layout, cl
       offset -= carry ? size * stride : 0;
       walk->at[d] = carry ? 0 : walk->at[d];
     }
+#ifndef CLOSS_GROUP /* where the loop is written out, nothing ends it */
+    if (!carry) {
+      break;
+    }
+#endif
   }
   return offset;
 }

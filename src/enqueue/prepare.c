@@ -138,7 +138,8 @@ static void release_kernels(closs_plan *plan) {
   }
 }
 
-/* How drivers say that a kernel takes more registers or local memory than there are for its work-group size. */
+/* How drivers say that a kernel takes more registers or local memory than there are for its work-group size; the second
+ * may mean other things, and then comes again at any size. */
 static bool is_too_large(const closs_error *error) {
   return error->opencl == CL_INVALID_WORK_GROUP_SIZE || error->opencl == CL_OUT_OF_RESOURCES;
 }

@@ -272,12 +272,14 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
   const uint32_t flags = common_flags(request) | CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_SLOPE |
                          (operand == 1 ? CLOSS_FLAG_COLUMN_TARGET : 0) |
                          (request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0);
-  /* One column is a pass of its own, whose work-groups take up neighbours together. */
-  if (groups && columns == 1 && !request->complex_operands) {
+  const uint64_t terms = closs_space_elements(&layout->terms[index]);
+  /* A long column alone is a pass, whose work-groups take up neighbours together. */
+  if (groups && columns == 1 && !request->complex_operands && terms > (uint64_t)tuning->single_chunks * CLOSS_CHUNK) {
     closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, slope_flags(request) | CLOSS_FLAG_SUM);
+    const uint32_t at_once = layout->programs[0].group * layout->programs[0].width / CLOSS_LANES;
     step->layout = index;
     step->out = gradient_slot(operand);
-    deal(step, closs_space_elements(&layout->terms[index]), 1, tuning->max_items);
+    deal(step, terms, at_once > 0 ? at_once : 1, tuning->max_items);
     return take_states(step, reals, error);
   }
   const uint32_t program = groups ? 1 : 0;
@@ -297,8 +299,7 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
     step->blocks = (uint32_t)(columns / row * ((row - 1) / block + 1));
   }
   const uint64_t share = short_loops ? tuning->max_items : tuning->max_items / step->blocks;
-  deal(step, closs_space_elements(&layout->terms[index]), share < 2 ? 1u << 31 : tuning->single_chunks,
-       share < 2 ? 1 : (uint32_t)share);
+  deal(step, terms, share < 2 ? 1u << 31 : tuning->single_chunks, share < 2 ? 1 : (uint32_t)share);
   /* In place, the operand must stay until every launch has read it. */
   if (step->items == 1 && !(request->gradient_mode[operand] & CLOSS_GRADIENT_IN_PLACE)) {
     step->flags |= CLOSS_FLAG_FINISH;

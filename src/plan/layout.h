@@ -42,13 +42,13 @@ typedef struct closs_step {
  * three back. */
 #define CLOSS_MAX_STEPS 17
 
-/* The pass and its merge; sums by columns, which have schedule lanes always, where that is another. */
+/* The pass and its merge; sums by columns, which have schedule lanes, where that is another. */
 #define CLOSS_MAX_PROGRAMS 2
 
 typedef struct closs_layout {
   closs_schedule schedule;
-  uint32_t local;   /* the work-group size of all but a pass in schedule groups */
-  bool fixed_group; /* a pass's is the caller's choice */
+  uint32_t local;   /* the work-group size of all but passes in schedule groups and their merges */
+  bool fixed_group; /* that of those is the caller's choice */
   closs_program_spec programs[CLOSS_MAX_PROGRAMS];
   closs_step steps[CLOSS_MAX_STEPS];
   uint32_t step_count; /* 0: there are no terms */

@@ -9,7 +9,7 @@ typedef struct closs_tuning {
   closs_schedule schedule;
   uint32_t group;         /* schedule groups: work-group size */
   uint32_t width;         /* schedule groups: lanes of a work-item, where operands are contiguous */
-  uint32_t local;         /* work-group size where work-items go alone: schedule lanes, sums by columns, merges */
+  uint32_t local;         /* work-group size where work-items go alone: schedule lanes, sums by columns, their merges */
   bool scalar;            /* those compute lane by lane, not in vectors */
   uint32_t single_chunks; /* up to so many chunks are one work-item's or work-group's: the whole sum in one launch; of a
                              work-group no fewer than it takes up at once, group * width / 64 */

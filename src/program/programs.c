@@ -158,7 +158,7 @@ closs_program_spec closs_program_general(const closs_program_spec *spec) {
   closs_program_spec general = *spec;
   general.flags = CLOSS_ANY;
   if (!(spec->bodies & CLOSS_BODY_PROBE)) {
-    /* Sums by columns are of strided access and schedule lanes always. */
+    /* columns.cl is of strided access and schedule lanes always. */
     const closs_variant_info *variant = closs_variant_at(spec->variant);
     const bool columns = !variant->contiguous && spec->group == 0;
     general.bodies = CLOSS_BODY_PASS | CLOSS_BODY_MERGE | CLOSS_BODY_EXTEND | (columns ? CLOSS_BODY_COLUMNS : 0) |

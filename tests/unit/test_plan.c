@@ -252,7 +252,7 @@ static void groups(void **state) {
   assert_int_equal(plan(&options, &caps, &layout, &error), CLOSS_UNSUPPORTED);
   assert_string_equal(error.text, "work_group: 64 needs 2048 bytes of local memory; the device has 1024, and "
                                   "work-groups up to 100");
-  /* Sums by columns are of schedule lanes, in a program of their own. */
+  /* columns.cl is of schedule lanes, in a program of its own. */
   options = usual(2, (uint64_t[]){7, 1}, 2, (uint64_t[]){7, 9});
   options.outputs = CLOSS_OUTPUT_INPUT_GRADIENT | CLOSS_OUTPUT_LOSS;
   layout = planned(&options, &caps);
@@ -260,6 +260,22 @@ static void groups(void **state) {
   assert_int_equal(layout.programs[1].group, 0);
   assert_int_equal(layout.programs[1].bodies, CLOSS_BODY_COLUMNS);
   assert_int_equal(layout.programs[0].bodies, CLOSS_BODY_PASS);
+  /* But for one column, where it is long: then it is a pass, merged in the end. */
+  for (uint64_t length = 4096; length <= terms; length += terms - 4096) {
+    options = usual(1, &length, 1, (uint64_t[]){1});
+    options.outputs = CLOSS_OUTPUT_TARGET_GRADIENT | CLOSS_OUTPUT_LOSS;
+    layout = planned(&options, &caps);
+    const closs_step *step = &layout.steps[0], *last = &layout.steps[layout.step_count - 1];
+    assert_int_equal(step->body, length == terms ? CLOSS_BODY_PASS : CLOSS_BODY_COLUMNS);
+    assert_int_equal(step->out, CLOSS_SLOT_TARGET_GRADIENT);
+    assert_int_equal((step->flags & CLOSS_FLAG_FINISH) != 0, length != terms);
+    if (length != terms) continue;
+    assert_int_equal(step->program, 0);
+    assert_int_equal(last->body, CLOSS_BODY_MERGE);
+    assert_int_equal(last->flags & (CLOSS_FLAG_RESULT_COLUMN | CLOSS_FLAG_COLUMN_TARGET),
+                     CLOSS_FLAG_RESULT_COLUMN | CLOSS_FLAG_COLUMN_TARGET);
+    assert_int_equal(last->states_at, step->states_at);
+  }
 }
 
 /* The table: vendors and platforms before device types, and those before the default. */

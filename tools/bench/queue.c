@@ -43,7 +43,7 @@ static cl_mem buffer(const bench *b, size_t bytes) {
   return memory;
 }
 
-/* Random numbers in [-1, 1); as f16 they are other numbers. */
+/* Random numbers in [-1, 1); as f16 they are other numbers, some infinite or NaN. */
 static void fill(const bench *b, cl_mem memory, size_t elements, unsigned seed) {
   enum { BLOCK = 1 << 12 };
   float values[BLOCK];
