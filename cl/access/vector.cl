@@ -37,29 +37,34 @@ CLOSS_INLINE bool closs_stores_vectors(uint type) {
 #define CLOSS_STREAMED 2u
 
 /*
- * The vector from element i on. On GPUs an unaligned one is written as elements, and an aligned one as number i / WIDTH
- * of the array: from two loads of one address compilers make one, the unaligned.
+ * The vector from element i on. On CPUs one load does for both. On GPUs an unaligned one is written as elements, and an
+ * aligned one as number i / WIDTH of the array: from two loads of one address compilers make one, the unaligned.
  */
-#if defined(CLOSS_GROUP) && CLOSS_VALUE_WIDTH == 4
-#define CLOSS_ELEMENTS_AT(TYPE, UNALIGNED, p) (TYPE)((p)[0], (p)[1], (p)[2], (p)[3])
-#elif defined(CLOSS_GROUP) && CLOSS_VALUE_WIDTH == 2
-#define CLOSS_ELEMENTS_AT(TYPE, UNALIGNED, p) (TYPE)((p)[0], (p)[1])
+#ifndef CLOSS_GROUP
+#define CLOSS_VECTOR_AT(TYPE, UNALIGNED, base, i, way) (*(__global const UNALIGNED *)((base) + (i)))
 #else
-#define CLOSS_ELEMENTS_AT(TYPE, UNALIGNED, p) *(__global const UNALIGNED *)(p)
+#if CLOSS_VALUE_WIDTH == 4
+#define CLOSS_ELEMENTS_AT(TYPE, p) (TYPE)((p)[0], (p)[1], (p)[2], (p)[3])
+#elif CLOSS_VALUE_WIDTH == 2
+#define CLOSS_ELEMENTS_AT(TYPE, p) (TYPE)((p)[0], (p)[1])
+#else
+#define CLOSS_ELEMENTS_AT(TYPE, p) (p)[0]
 #endif
 #define CLOSS_VECTOR_AT(TYPE, UNALIGNED, base, i, way)                                                                 \
-  ((way) == CLOSS_UNALIGNED ? CLOSS_ELEMENTS_AT(TYPE, UNALIGNED, (base) + (i))                                         \
+  ((way) == CLOSS_UNALIGNED ? CLOSS_ELEMENTS_AT(TYPE, (base) + (i))                                                    \
                             : ((__global const TYPE *)(base))[(i) / CLOSS_VALUE_WIDTH])
+#endif
 
 CLOSS_INLINE closs_value closs_load_vector(uint type, __global const uchar *base, size_t i, uint way) {
   switch (type) {
-  case CLOSS_F16: {
-    if (way == CLOSS_UNALIGNED) {
-      return CLOSS_CONVERT_VALUE(CLOSS_JOIN(vload_half, CLOSS_N)(0, (__global const half *)base + i));
+  case CLOSS_F16:
+#ifdef CLOSS_GROUP
+    if (way != CLOSS_UNALIGNED) {
+      const closs_ushorts v = ((__global const closs_ushorts *)base)[i / CLOSS_VALUE_WIDTH];
+      return CLOSS_CONVERT_VALUE(CLOSS_JOIN(vload_half, CLOSS_N)(0, (const half *)&v));
     }
-    const closs_ushorts v = ((__global const closs_ushorts *)base)[i / CLOSS_VALUE_WIDTH];
-    return CLOSS_CONVERT_VALUE(CLOSS_JOIN(vload_half, CLOSS_N)(0, (const half *)&v));
-  }
+#endif
+    return CLOSS_CONVERT_VALUE(CLOSS_JOIN(vload_half, CLOSS_N)(0, (__global const half *)base + i));
   case CLOSS_BF16: {
     const closs_ushorts v =
         CLOSS_VECTOR_AT(closs_ushorts, closs_unaligned_ushorts, (__global const ushort *)base, i, way);
@@ -114,7 +119,9 @@ CLOSS_INLINE void closs_store_vector(uint type, __global uchar *base, size_t i, 
 /* Losses, or a gradient, which may be added to what is there. */
 CLOSS_INLINE void closs_add_vector(uint type, __global uchar *base, size_t i, closs_value value, bool accumulate,
                                    uint way) {
-  closs_store_vector(type, base, i, accumulate ? closs_load_vector(type, base, i, way) + value : value, way);
+  /* Past the cache or not is known at run time alone: one kind of load is for both. */
+  const uint load_way = way == CLOSS_STREAMED ? CLOSS_UNALIGNED : way;
+  closs_store_vector(type, base, i, accumulate ? closs_load_vector(type, base, i, load_way) + value : value, way);
 }
 
 /* Whether the array and this element lie at multiples of a vector of the type. */
