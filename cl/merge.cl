@@ -20,16 +20,11 @@ CLOSS_INLINE closs_pair closs_merge_in_group(__global const closs_real *states, 
     const uint first = id << span;
     sum = closs_merge_states(states + 2 * (size_t)first, min(1u << span, items - first));
   }
-  for (uint h = 1u; h < blocks; h *= 2u) {
-    s[id] = sum.s;
-    c[id] = sum.c;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (id % (2u * h) == 0 && id + h < blocks) {
-      sum = closs_merge_pairs(sum, closs_make_pair(s[id + h], c[id + h]));
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
-  return sum;
+  s[id] = sum.s;
+  c[id] = sum.c;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  closs_merge_neighbours(s, c, blocks, CLOSS_GROUP, 1u);
+  return closs_make_pair(s[0], c[0]);
 }
 #else
 #define CLOSS_MERGE_KERNEL __kernel

@@ -151,15 +151,14 @@ CLOSS_INLINE closs_operands closs_load_operands(const closs_terms *terms, const 
 CLOSS_INLINE void closs_finish_vector(const closs_terms *terms, const closs_arrays *arrays, size_t term, uint row,
                                       uint v, uint way, closs_operands o, closs_lanes *lanes CLOSS_PLAIN_PARAMETERS) {
   const uint flags = terms->flags;
-  closs_value value = o.w, gradient;
-  if (!(flags & CLOSS_FLAG_TERM_WEIGHT)) {
-    closs_compute(terms, o.x - o.y, o.w, o.k, &value, &gradient);
-  }
-  if (flags & (CLOSS_FLAG_SUM | CLOSS_FLAG_TERM_WEIGHT)) {
-    closs_add(&lanes->s[v], &lanes->c[v], value);
-  }
   if (flags & CLOSS_FLAG_TERM_WEIGHT) {
+    closs_add(&lanes->s[v], &lanes->c[v], o.w);
     return;
+  }
+  closs_value value, gradient;
+  closs_compute(terms, o.x - o.y, o.w, o.k, &value, &gradient);
+  if (flags & CLOSS_FLAG_SUM) {
+    closs_add(&lanes->s[v], &lanes->c[v], value);
   }
   if (flags & CLOSS_FLAG_STORE_LOSS) {
     CLOSS_STORE_VALUE(CLOSS_SLOT_LOSS, arrays->loss, value, false);

@@ -16,8 +16,8 @@ CLOSS_INLINE closs_index closs_pick(const closs_index *of_slots, uint slot) {
 #ifdef CLOSS_GROUP
   closs_index picked = of_slots[0];
   CLOSS_UNROLLED for (uint i = 1; i < CLOSS_SLOTS; i++) {
-    const closs_index value =
-        of_slots[i]; /* read in any case: what is read of two elements is one of a varying index */
+    /* Read in any case: of a choice between two elements some compilers make one of an index that varies. */
+    const closs_index value = of_slots[i];
     picked = i == slot ? value : picked;
   }
   return picked;
@@ -220,10 +220,15 @@ CLOSS_INLINE closs_value closs_cursor_load(const closs_cursor *cursor, uint slot
   }
 }
 
-/* The same of a plain slot, `row` rows further on. */
+/* Where a plain slot's neighbours begin, `row` rows further on. */
+CLOSS_INLINE size_t closs_plain_place(const closs_cursor *cursor, uint slot, size_t start, uint row) {
+  return start + (size_t)(cursor->offset[slot] + (closs_index)(row * CLOSS_LANES) * cursor->step[slot]);
+}
+
+/* Vector v of them. */
 CLOSS_INLINE closs_value closs_cursor_plain(const closs_cursor *cursor, uint slot, __global const uchar *base,
                                             size_t start, uint row, uint v) {
-  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(row * CLOSS_LANES) * cursor->step[slot]);
+  const size_t i = closs_plain_place(cursor, slot, start, row);
   if (cursor->stride[slot] == 0) {
     return (closs_value)(closs_load(CLOSS_PLAIN, base, i));
   }
@@ -252,8 +257,7 @@ CLOSS_INLINE void closs_cursor_store(const closs_cursor *cursor, uint slot, uint
 
 CLOSS_INLINE void closs_cursor_store_plain(const closs_cursor *cursor, uint slot, __global uchar *base, size_t start,
                                            uint row, uint v, closs_value value, bool accumulate, bool stream) {
-  const size_t i = start + (size_t)(cursor->offset[slot] + (closs_index)(row * CLOSS_LANES) * cursor->step[slot]) +
-                   v * CLOSS_VALUE_WIDTH;
+  const size_t i = closs_plain_place(cursor, slot, start, row) + v * CLOSS_VALUE_WIDTH;
   closs_add_vector(CLOSS_PLAIN, base, i, value, accumulate, closs_store_way(stream, CLOSS_PLAIN, base, i));
 }
 

@@ -34,12 +34,13 @@ CLOSS_INLINE void closs_merge_local(__local closs_real *s, __local closs_real *c
   barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* The first `count` of those chunks, neighbours level by level, merged to the first. */
-CLOSS_INLINE void closs_merge_local_chunks(__local closs_real *s, __local closs_real *c, uint count) {
-  for (uint h = 1u; h < CLOSS_GROUP_CHUNKS; h *= 2u) {
+/* `count` pairs, of `most` at most, that lie `stride` apart: neighbours level by level, merged to the first. */
+CLOSS_INLINE void closs_merge_neighbours(__local closs_real *s, __local closs_real *c, uint count, uint most,
+                                         uint stride) {
+  for (uint h = 1u; h < most; h *= 2u) {
     const uint i = (uint)get_local_id(0) * 2u * h;
     if (i + h < count) {
-      closs_merge_at(s, c, i * CLOSS_LANES, (i + h) * CLOSS_LANES);
+      closs_merge_at(s, c, i * stride, (i + h) * stride);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
   }
@@ -101,7 +102,7 @@ CLOSS_INLINE void closs_run(const closs_pass_state *pass, __local closs_real *s,
     if (flags & CLOSS_FLAG_PIECE) {
       closs_leave_chunks(pass, chunk, end, s, c);
     } else {
-      closs_merge_local_chunks(s, c, min(end - chunk, CLOSS_GROUP_CHUNKS));
+      closs_merge_neighbours(s, c, min(end - chunk, CLOSS_GROUP_CHUNKS), CLOSS_GROUP_CHUNKS, CLOSS_LANES);
       if (leader) {
         closs_stack_push(&stack, (chunk - first) / CLOSS_GROUP_CHUNKS, closs_make_pair(s[0], c[0]));
       }

@@ -243,12 +243,6 @@ static bool prefers_blocks(const closs_request *request, const closs_space *colu
   return across && !along && !request->complex_operands && columns->size[0] >= block / CLOSS_BLOCK_VECTORS;
 }
 
-/* The terms of a gradient: their scale, where the loss is reduced, is for the finished sum. */
-static uint32_t slope_flags(const closs_request *request) {
-  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
-  return (common_flags(request) & ~(uint32_t)CLOSS_FLAG_MEAN) | CLOSS_FLAG_TERM_SLOPE | scaled;
-}
-
 static closs_status add_columns(const closs_request *request, uint32_t operand, const closs_tuning *tuning,
                                 closs_layout *layout, uint64_t *reals, closs_error *error) {
   uint32_t index = 1 + operand;
@@ -275,7 +269,7 @@ static closs_status add_columns(const closs_request *request, uint32_t operand, 
   const uint64_t terms = closs_space_elements(&layout->terms[index]);
   /* A long column alone is a pass, whose work-groups take up neighbours together. */
   if (groups && columns == 1 && !request->complex_operands && terms > (uint64_t)tuning->single_chunks * CLOSS_CHUNK) {
-    closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, slope_flags(request) | CLOSS_FLAG_SUM);
+    closs_step *step = add_step(layout, 0, CLOSS_BODY_PASS, flags);
     const uint32_t at_once = layout->programs[0].group * layout->programs[0].width / CLOSS_LANES;
     step->layout = index;
     step->out = gradient_slot(operand);
@@ -331,6 +325,12 @@ static closs_status add_piece(const closs_request *request, const closs_tuning *
   extend->state = state;
   extend->chunks = chunks;
   return status;
+}
+
+/* The terms of a gradient: their scale, where the loss is reduced, is for the finished sum. */
+static uint32_t slope_flags(const closs_request *request) {
+  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
+  return (common_flags(request) & ~(uint32_t)CLOSS_FLAG_MEAN) | CLOSS_FLAG_TERM_SLOPE | scaled;
 }
 
 static closs_status add_slope_sums(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
@@ -411,13 +411,6 @@ static closs_status add_pass(const closs_request *request, const closs_tuning *t
   return sum ? finish_or_merge(layout, step, common_flags(request), reals, error) : CLOSS_OK;
 }
 
-/* Of what a sum by columns left: a gradient. */
-static uint32_t merge_flags(const closs_request *request, const closs_step *step) {
-  const uint32_t scaled = request->reduction == CLOSS_NONE ? CLOSS_FLAG_TERM_SCALED : 0;
-  const uint32_t target = step->out == CLOSS_SLOT_TARGET_GRADIENT ? CLOSS_FLAG_COLUMN_TARGET : 0;
-  return common_flags(request) | CLOSS_FLAG_RESULT_COLUMN | scaled | target;
-}
-
 static closs_status add_steps(const closs_request *request, const closs_tuning *tuning, closs_layout *layout,
                               closs_error *error) {
   uint64_t reals = 0;
@@ -437,7 +430,7 @@ static closs_status add_steps(const closs_request *request, const closs_tuning *
   }
   for (uint32_t i = first_columns; i < end_columns && status == CLOSS_OK; i++) {
     if (!(layout->steps[i].flags & CLOSS_FLAG_FINISH)) {
-      add_merge(layout, &layout->steps[i], merge_flags(request, &layout->steps[i]));
+      add_merge(layout, &layout->steps[i], layout->steps[i].flags | CLOSS_FLAG_RESULT_COLUMN);
     }
   }
   layout->workspace = reals * closs_dtype_size(request->arithmetic);
