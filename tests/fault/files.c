@@ -40,6 +40,8 @@ static const int codes[FAULT_FILE_CALLS][5] = {
     [FAULT_write] = {ENOSPC, EIO, EINTR, FAULT_SHORT},
     [FAULT_fsync] = {EIO, ENOSPC},
     [FAULT_close] = {EIO, ENOSPC},
+    [FAULT_posix_fallocate] = {ENOSPC, EIO, EINTR},
+    [FAULT_lseek] = {EIO},
     [FAULT_link] = {EPERM, ENOSPC},
     [FAULT_rename] = {EIO, ENOSPC, EACCES},
     [FAULT_renameat] = {EIO, ENOSPC, EACCES},
@@ -50,6 +52,7 @@ const int *fault_file_codes(enum fault_file_call call) {
 }
 
 bool fault_file_goes_on(enum fault_file_call call, int code) {
+  if (call == FAULT_posix_fallocate) return code == EINTR;
   return (call == FAULT_read || call == FAULT_write) && (code == EINTR || code == FAULT_SHORT);
 }
 
@@ -106,6 +109,8 @@ FUNCTION(DIR *, fdopendir, fdopendir, NULL, (int a), (a))
 FUNCTION(struct dirent *, readdir, WIDE(readdir), NULL, (DIR * a), (a))
 FUNCTION(void *, mmap, WIDE(mmap), MAP_FAILED, (void *a, size_t b, int c, int d, int e, off_t f), (a, b, c, d, e, f))
 FUNCTION(int, fsync, fsync, -1, (int a), (a))
+FUNCTION(off_t, lseek, WIDE(lseek), -1, (int a, off_t b, int c), (a, b, c))
+FUNCTION(int, posix_fallocate, WIDE(posix_fallocate), fault_file_state.code, (int a, off_t b, off_t c), (a, b, c))
 FUNCTION(int, link, link, -1, (const char *a, const char *b), (a, b))
 FUNCTION(int, rename, rename, -1, (const char *a, const char *b), (a, b))
 FUNCTION(int, renameat, renameat, -1, (int a, const char *b, int c, const char *d), (a, b, c, d))

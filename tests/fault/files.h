@@ -25,6 +25,8 @@
   X(write)                                                                                                             \
   X(fsync)                                                                                                             \
   X(close)                                                                                                             \
+  X(posix_fallocate)                                                                                                   \
+  X(lseek)                                                                                                             \
   X(link)                                                                                                              \
   X(rename)                                                                                                            \
   X(renameat)

@@ -62,14 +62,20 @@ static void check_line(const closs_error *error, closs_status status) {
 }
 
 /* `harmless` has a bit a call. */
-_Static_assert(TEST_CALLS <= 32, "a bit a call");
+_Static_assert(TEST_CALLS <= 64, "a bit a call");
+
+/* Which of its calls failed CLBlast does not tell, and of some not with what: then it has a status of its own, or goes
+ * on to the next call that fails. */
+static bool is_blas(const closs_error *error) {
+  return strncmp(error->text, "CLBlast: ", 9) == 0 && error->opencl < 0;
+}
 
 static void check_call(const fault_scene *scene, closs_status status, const closs_error *error) {
   const enum test_call call = scene->calls->failed;
   const cl_int code = scene->calls->code;
   char number[32] = "";
   if (status == CLOSS_OK) {
-    if (!is_release(call) && !(scene->path->harmless & UINT32_C(1) << call) && !is_retried(call, code))
+    if (!is_release(call) && !(scene->path->harmless & UINT64_C(1) << call) && !is_retried(call, code))
       fail_msg("%s: it went unnoticed", what);
     return;
   }
@@ -77,8 +83,9 @@ static void check_call(const fault_scene *scene, closs_status status, const clos
   const closs_status expected = refused ? CLOSS_COMPILE_FAILED : CLOSS_OPENCL_ERROR;
   if (call == TEST_CALL_SetKernelArg)
     (void)snprintf(number, sizeof number, " of argument %u", (unsigned)scene->calls->argument);
-  if (status != expected || error->opencl != code || !strstr(error->text, test_call_names[call]) ||
-      !strstr(error->text, closs_opencl_error_name(code)) || !strstr(error->text, number))
+  const bool named = error->opencl == code && strstr(error->text, test_call_names[call]) &&
+                     strstr(error->text, closs_opencl_error_name(code)) && strstr(error->text, number);
+  if (is_blas(error) ? status != CLOSS_OPENCL_ERROR : status != expected || !named)
     fail_msg("%s%s: %s, %d, \"%s\"", what, number, closs_status_name(status), (int)error->opencl, error->text);
   check_line(error, status);
 }

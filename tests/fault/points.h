@@ -20,7 +20,7 @@ typedef struct fault_scene {
   void *own;                     /* the path's */
 } fault_scene;
 
-#define FAULT_CALL(name) (UINT32_C(1) << TEST_CALL_##name)
+#define FAULT_CALL(name) (UINT64_C(1) << TEST_CALL_##name)
 
 struct fault_path {
   const char *name;
@@ -33,7 +33,7 @@ struct fault_path {
   void (*before)(fault_scene *scene); /* NULL, or: before each walk */
   bool kept;                          /* one context for all walks; else each makes its own, and destroys it */
   bool no_compiler;                   /* on a device without one */
-  uint32_t harmless;                  /* FAULT_CALL() of calls without which the result is still right */
+  uint64_t harmless;                  /* FAULT_CALL() of calls without which the result is still right */
   bool harmless_memory;               /* so are some allocations */
   bool creation;                      /* the calls that make the context fail too */
   bool all_codes;                     /* each call fails with each error that it may return, not only with the first */

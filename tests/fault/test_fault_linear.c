@@ -1,8 +1,10 @@
-/* Whatever OpenCL call of the linear layer's own, or host allocation, fails, once. CLBlast's calls are not the table's.
- */
+/* Whatever OpenCL call of the linear layer's or of CLBlast's, or host allocation, fails, once. */
 #include <stdio.h>
 
 #include "closs/linear.h"
+
+#include <clblast_c.h>
+
 #include "points.h"
 #include "support/harness.h"
 
@@ -48,9 +50,12 @@ static void fill(layer *l) {
 
 static void end_layer(fault_scene *scene) {
   layer *l = scene->own;
+  scene->calls->paused = true;
   for (int i = 0; i < ARRAYS; ++i)
     clReleaseMemObject(l->memory[i]);
   clReleaseEvent(l->gate);
+  scene->calls->paused = false;
+  CLBlastClearCache();
   free(l);
 }
 
@@ -70,12 +75,15 @@ static closs_status enqueue(fault_scene *scene, closs_linear *linear, closs_erro
   const cl_mem *m = l->memory;
   closs_linear_buffers b = CLOSS_LINEAR_BUFFERS_INIT;
   cl_event event = l->gate;
+  scene->calls->paused = true;
   cl_mem workspace = test_buffer(&scene->device, (size_t)closs_linear_workspace(linear) + 1, NULL);
+  scene->calls->paused = false;
   b.x.memory = m[X], b.w.memory = m[W], b.b.memory = m[B], b.y.memory = m[Y], b.predictions.memory = m[PREDICTIONS];
   b.loss.memory = m[LOSS], b.w_gradient.memory = m[W_GRADIENT], b.b_gradient.memory = m[B_GRADIENT];
   b.x_gradient.memory = m[X_GRADIENT], b.workspace.memory = workspace;
   const closs_status status = closs_linear_enqueue(linear, scene->device.queue, &b, 1, &l->gate, &event, error);
   assert_int_equal(status == CLOSS_OK, event != NULL);
+  scene->calls->paused = true;
   if (event) {
     test_cl(clWaitForEvents(1, &event), "clWaitForEvents");
     clReleaseEvent(event);
@@ -83,6 +91,7 @@ static closs_status enqueue(fault_scene *scene, closs_linear *linear, closs_erro
     expect_results(scene, l);
   }
   clReleaseMemObject(workspace);
+  scene->calls->paused = false;
   return status;
 }
 
@@ -114,13 +123,22 @@ static void begin_layer(fault_scene *scene, closs_linear_product product, size_t
   l->options.reduction = CLOSS_SUM;
   if (product == CLOSS_LINEAR_PRODUCT_CLBLAST) l->options.wanted |= CLOSS_LINEAR_X_GRADIENT;
   fill(l);
+  scene->calls->paused = true;
   for (int i = 0; i < ARRAYS; ++i)
     l->memory[i] = test_buffer(&scene->device, l->sizes[i] * sizeof(float), i <= Y ? l->values[i] : NULL);
   l->gate = clCreateUserEvent(scene->device.context, &code);
   test_cl(code, "clCreateUserEvent");
   test_cl(clSetUserEventStatus(l->gate, CL_COMPLETE), "clSetUserEventStatus");
+  scene->calls->paused = false;
   scene->own = l;
   assert_int_equal(work(scene, NULL), CLOSS_OK); /* closs's programs stay in the context, CLBlast's in the process */
+}
+
+/* CLBlast keeps its programs in the process: here it compiles them each time. */
+static closs_status work_cold(fault_scene *scene, closs_error *error) {
+  const closs_status status = work(scene, error);
+  CLBlastClearCache();
+  return status;
 }
 
 static void begin_rows(fault_scene *scene) {
@@ -131,12 +149,22 @@ static void begin_vector(fault_scene *scene) {
   begin_layer(scene, CLOSS_LINEAR_PRODUCT_CLBLAST, 1);
 }
 
+static void begin_cold(fault_scene *scene) {
+  begin_vector(scene);
+  CLBlastClearCache();
+}
+
 static void begin_matrix(fault_scene *scene) {
   begin_layer(scene, CLOSS_LINEAR_PRODUCT_CLBLAST, MOST_OUTPUTS);
 }
 
 static void layers(void **state, const char *name, void (*begin)(fault_scene *)) {
-  fault_walk(*state, &(fault_path){.name = name, .work = work, .begin = begin, .end = end_layer, .kept = true});
+  fault_walk(*state, &(fault_path){.name = name,
+                                   .work = work,
+                                   .begin = begin,
+                                   .end = end_layer,
+                                   .kept = true,
+                                   .long_walk = begin != begin_rows});
 }
 
 static void rows(void **state) {
@@ -147,14 +175,23 @@ static void clblast_gemv(void **state) {
   layers(state, "linear, CLBlast's GEMV", begin_vector);
 }
 
-/* Of the table's calls it makes no others. */
 static void clblast_gemm(void **state) {
-  if (!getenv("CLOSS_TEST_FULL")) skip();
   layers(state, "linear, CLBlast's GEMM", begin_matrix);
+}
+
+/* CLBlast's compilation. */
+static void clblast_compiles(void **state) {
+  if (!getenv("CLOSS_TEST_FULL")) skip();
+  fault_walk(*state, &(fault_path){.name = "linear, CLBlast compiles",
+                                   .work = work_cold,
+                                   .begin = begin_cold,
+                                   .end = end_layer,
+                                   .kept = true,
+                                   .long_walk = true});
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(clblast_gemv),
-                                     cmocka_unit_test(clblast_gemm)};
+                                     cmocka_unit_test(clblast_gemm), cmocka_unit_test(clblast_compiles)};
   return cmocka_run_group_tests_name("fault linear", tests, test_device_setup, test_device_teardown);
 }

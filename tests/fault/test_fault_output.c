@@ -3,16 +3,13 @@
  * names the file and the error, no output, and nothing left behind. Each walk is a child process.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../program/folder.h"
 #include "../program/program.h"
+#include "child.h"
 #include "commands.h"
 #include "file.h"
 #include "files.h"
@@ -26,44 +23,32 @@ static struct told {
   fault_files files;
 } * told;
 
-static char what[256];
-
-static void shell(const char *command) {
-  if (system(command) != 0) fail_msg("%s: not so: %s; the line was \"%s\"", what, command, told->failure.text);
-}
-
-/* ---- what is walked ---- */
-
 typedef struct path {
-  const char *name;
-  bool (*work)(struct failure *failure);
-  const char *before; /* shell: makes what is there */
-  const char *failed; /* shell: that all is as before */
-  const char *done;   /* shell: that the outputs are there */
-  unsigned harmless;  /* bits of calls that are done without */
-  unsigned either;    /* of those that are in one place, and not in another */
-  bool streams;       /* of the C library, which end where they are interrupted */
+  child_path walk;
+  unsigned harmless; /* bits of calls that are done without */
+  unsigned either;   /* of those that are in one place, and not in another */
+  bool streams;      /* of the C library, which end where they are interrupted */
 } path;
 
 #define FILE_CALL(name) (1u << FAULT_##name)
 
-static void walk(const path *p, unsigned fail_at, int code) {
-  int status;
-  fflush(NULL);
-  const pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) {
-    memset(told, 0, sizeof *told);
-    if (freopen("/dev/null", "w", stdout) == NULL) _exit(1);
-    fault_files_arm(fail_at, code);
-    p->work(&told->failure);
-    fault_files_disarm();
-    told->files = fault_file_state;
-    fflush(NULL);
-    _exit(0);
-  }
-  assert_int_equal(waitpid(child, &status, 0), child);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("%s: the process ended by itself: %d", what, status);
+/* The walk to come: which operation fails, and with what. */
+static unsigned fail_at;
+static int fail_code;
+
+static void begin(void) {
+  fault_files_arm(fail_at, fail_code);
+}
+
+static void end(void) {
+  fault_files_disarm();
+  told->files = fault_file_state;
+}
+
+static void walk(const path *p, unsigned number, int code) {
+  fail_at = number;
+  fail_code = code;
+  child_walk(&p->walk, &told->failure, begin, end);
 }
 
 /* Inputs are the user's, and status 2; all else is 1. */
@@ -72,44 +57,44 @@ static void check_line(enum fault_file_call call, int code) {
   const bool input = strstr(f->text, "cannot be read") != NULL;
   if (f->status != (input ? STATUS_USAGE : STATUS_FAILED) || strchr(f->text, '\n') != NULL ||
       strstr(f->text, strerror(code)) == NULL || strchr(f->text, '\'') == NULL)
-    fail_msg("%s (%s): status %d, \"%s\"", what, fault_file_names[call], f->status, f->text);
+    fail_msg("%s (%s): status %d, \"%s\"", child_what, fault_file_names[call], f->status, f->text);
 }
 
 static void check(const path *p, enum fault_file_call call, int code) {
   const bool goes_on = fault_file_goes_on(call, code);
-  if (told->files.failed != call) fail_msg("%s: it was not made", what);
+  if (told->files.failed != call) fail_msg("%s: it was not made", child_what);
   if (told->failure.status == 0) {
-    if (!goes_on && !((p->harmless | p->either) & 1u << call)) fail_msg("%s: it went unnoticed", what);
-    shell(p->done);
+    if (!goes_on && !((p->harmless | p->either) & 1u << call)) fail_msg("%s: it went unnoticed", child_what);
+    child_shell(p->walk.done, &told->failure);
     return;
   }
   if ((goes_on && (code == FAULT_SHORT || !p->streams)) || p->harmless & 1u << call)
-    fail_msg("%s: \"%s\"", what, told->failure.text);
+    fail_msg("%s: \"%s\"", child_what, told->failure.text);
   check_line(call, code);
-  shell(p->failed);
+  child_shell(p->walk.failed, &told->failure);
 }
 
 static void fail_each(const path *p) {
   unsigned done = 0;
-  (void)snprintf(what, sizeof what, "%s: no failure", p->name);
-  shell(p->before);
+  (void)snprintf(child_what, sizeof child_what, "%s: no failure", p->walk.name);
+  child_shell(p->walk.before, &told->failure);
   walk(p, 0, 0);
-  if (told->failure.status != 0) fail_msg("%s: %s", what, told->failure.text);
-  shell(p->done);
+  if (told->failure.status != 0) fail_msg("%s: %s", child_what, told->failure.text);
+  child_shell(p->walk.done, &told->failure);
   const fault_files clean = told->files;
   assert_in_range(clean.total, 1, FAULT_FILES_TRACED - 1);
   for (unsigned number = 1; number <= clean.total; number++) {
     const enum fault_file_call call = (enum fault_file_call)clean.trace[number];
     for (const int *code = fault_file_codes(call); *code != 0; code++) {
-      (void)snprintf(what, sizeof what, "%s: call %u of %u, %s with %s", p->name, number, clean.total,
+      (void)snprintf(child_what, sizeof child_what, "%s: call %u of %u, %s with %s", p->walk.name, number, clean.total,
                      fault_file_names[call], *code == FAULT_SHORT ? "half its bytes" : strerror(*code));
-      shell(p->before);
+      child_shell(p->walk.before, &told->failure);
       walk(p, number, *code);
       check(p, call, *code);
       done++;
     }
   }
-  printf("%s: %u file operations failed in turn\n", p->name, done);
+  printf("%s: %u file operations failed in turn\n", p->walk.name, done);
 }
 
 /* ---- outputs alone ---- */
@@ -133,68 +118,79 @@ static bool write_two(struct failure *failure) {
 
 static void two_outputs(void **state) {
   (void)state;
-  fail_each(&(path){.name = "two outputs, new",
-                    .work = write_two,
-                    .before = "rm -f a b",
-                    .failed = "test $(ls -A | wc -l) = 0",
-                    .done = TWO});
+  fail_each(&(path){.walk = {.name = "two outputs, new",
+                             .work = write_two,
+                             .before = "rm -f a b",
+                             .failed = "test $(ls -A | wc -l) = 0",
+                             .done = TWO}});
   /* Without links there is no way back from the second rename's failure, which is not to come as well. */
-  fail_each(&(path){.name = "two outputs, there",
-                    .work = write_two,
-                    .before = "printf old >a; printf older >b",
-                    .failed = "test \"$(cat a) $(cat b)\" = 'old older' && test $(ls -A | wc -l) = 2",
-                    .done = TWO,
+  fail_each(&(path){.walk = {.name = "two outputs, there",
+                             .work = write_two,
+                             .before = "printf old >a; printf older >b",
+                             .failed = "test \"$(cat a) $(cat b)\" = 'old older' && test $(ls -A | wc -l) = 2",
+                             .done = TWO},
                     .harmless = FILE_CALL(link)});
 }
 
 /* ---- commands ---- */
 
-static bool command(bool (*run)(const struct arguments *, struct failure *), int count, char **words,
-                    struct failure *failure) {
-  struct arguments arguments;
-  const bool good = arguments_read(&arguments, count, words, failure) && run(&arguments, failure);
-  arguments_release(&arguments);
-  return good;
+static bool loss(struct failure *failure) {
+  return CHILD_COMMAND(command_loss, failure, "loss", "l1", "x.npy", "y.npy", "--output", "l.npy", "--grad-input",
+                       "g.npy", "--reduction", "none");
 }
 
-static bool loss(struct failure *failure) {
-  char *words[] = {"closs", "loss",         "l1",    "x.npy",       "y.npy", "--output",
-                   "l.npy", "--grad-input", "g.npy", "--reduction", "none"};
-  return command(command_loss, sizeof words / sizeof words[0], words, failure);
+/* More than 200,000 bytes: in pieces, from files without a name, into mapped outputs. */
+static bool stream(struct failure *failure) {
+  if (freopen("x.npy", "rb", stdin) == NULL) return failure_set(failure, 99, "x.npy is gone");
+  return CHILD_COMMAND(command_loss, failure, "loss", "l1", "-", "1", "--dtype", "f64", "--memory", "200000",
+                       "--output", "l.npy", "--reduction", "none");
 }
 
 static bool sources(struct failure *failure) {
-  char *words[] = {"closs", "pack", "--losses", "l1", "--dtypes", "f32", "--source", "s"};
-  return command(command_pack, sizeof words / sizeof words[0], words, failure);
+  return CHILD_COMMAND(command_pack, failure, "pack", "--losses", "l1", "--dtypes", "f32", "--source", "s");
 }
 
-/* Two floats, and as NumPy writes them. */
-#define PUT_NPY(name, a, b)                                                                                            \
-  "{ printf '\\223NUMPY\\001\\000v\\000'; "                                                                            \
-  "printf '%-117s\\n' \"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\"; printf '" a b "'; } >" name
+/* Two floats. */
+#define PUT_NPY(name, a, b) CHILD_NPY(name, "2,", "printf '" a b "'")
 
 #define ONE "\\000\\000\\200\\077"
 #define TWO_ "\\000\\000\\000\\100"
 
 static void commands(void **state) {
   (void)state;
-  fail_each(&(path){.name = "closs loss",
-                    .work = loss,
-                    .before = "rm -f l.npy g.npy; " PUT_NPY("x.npy", TWO_, ONE) "; " PUT_NPY("y.npy", ONE, ONE),
-                    .failed = "test \"$(echo $(ls -A))\" = 'x.npy y.npy'",
-                    .done = "test \"$(echo $(ls -A))\" = 'g.npy l.npy x.npy y.npy' && "
-                            "tail -c 8 l.npy | od -An -tf4 | grep -q '  *1  *0 *$'",
-                    .harmless = FILE_CALL(mmap),
-                    .either = FILE_CALL(close)});
+  fail_each(
+      &(path){.walk = {.name = "closs loss",
+                       .work = loss,
+                       .before = "rm -f l.npy g.npy; " PUT_NPY("x.npy", TWO_, ONE) "; " PUT_NPY("y.npy", ONE, ONE),
+                       .failed = "test \"$(echo $(ls -A))\" = 'x.npy y.npy'",
+                       .done = "test \"$(echo $(ls -A))\" = 'g.npy l.npy x.npy y.npy' && "
+                               "tail -c 8 l.npy | od -An -tf4 | grep -q '  *1  *0 *$'"},
+              .harmless = FILE_CALL(mmap),
+              .either = FILE_CALL(close)});
+}
+
+/* A hundred thousand times 3. */
+static void streams(void **state) {
+  (void)state;
+  setenv("TMPDIR", "t", 1);
+  fail_each(&(path){.walk = {.name = "closs loss --memory",
+                             .work = stream,
+                             .before = "rm -f l.npy; mkdir -p t; " CHILD_NPY(
+                                 "x.npy", "100000,", "yes 00@@ | tr -d '\\n' | tr 0 '\\000' | head -c 400000"),
+                             .failed = "test \"$(echo $(ls -A . t))\" = '.: t x.npy t:'",
+                             .done = "test \"$(echo $(ls -A . t))\" = '.: l.npy t x.npy t:' && "
+                                     "tail -c 800000 l.npy | od -An -v -tf8 | grep -v '2  *2'; test $? = 1"},
+                    .either = FILE_CALL(mmap) | FILE_CALL(close)});
+  unsetenv("TMPDIR");
 }
 
 static void pack(void **state) {
   (void)state;
-  fail_each(&(path){.name = "closs pack --source",
-                    .work = sources,
-                    .before = "rm -rf s",
-                    .failed = "test $(ls -A | wc -l) = 0",
-                    .done = "test -s s/manifest.json -a -s s/closs_l1_contiguous_f32.cl",
+  fail_each(&(path){.walk = {.name = "closs pack --source",
+                             .work = sources,
+                             .before = "rm -rf s",
+                             .failed = "test $(ls -A | wc -l) = 0",
+                             .done = "test -s s/manifest.json -a -s s/closs_l1_contiguous_f32.cl"},
                     .streams = true});
 }
 
@@ -214,13 +210,14 @@ static void spirv(void **state) {
   setenv("TMPDIR", "t", 1);
   setenv("CLOSS_CLANG", "./compiler", 1);
   setenv("CLOSS_LLVM_SPIRV", "./compiler", 1);
-  fail_each(&(path){.name = "closs pack --spirv, a module",
-                    .work = module,
-                    .before = "mkdir -p t && { test -x compiler || { echo '#!/bin/sh'; echo 'exec cat'; } >compiler; } "
-                              "&& chmod +x compiler",
-                    .failed = "test \"$(echo $(ls -A . t))\" = '.: compiler t t:'",
-                    .done = "test \"$(echo $(ls -A . t))\" = '.: compiler t t:'",
-                    .harmless = FILE_CALL(close)});
+  fail_each(&(path){
+      .walk = {.name = "closs pack --spirv, a module",
+               .work = module,
+               .before = "mkdir -p t && { test -x compiler || { echo '#!/bin/sh'; echo 'exec cat'; } >compiler; } "
+                         "&& chmod +x compiler",
+               .failed = "test \"$(echo $(ls -A . t))\" = '.: compiler t t:'",
+               .done = "test \"$(echo $(ls -A . t))\" = '.: compiler t t:'"},
+      .harmless = FILE_CALL(close)});
   unsetenv("TMPDIR");
   unsetenv("CLOSS_CLANG");
   unsetenv("CLOSS_LLVM_SPIRV");
@@ -253,28 +250,29 @@ static bool read_operands(struct failure *failure) {
 
 static void inputs(void **state) {
   (void)state;
-  fail_each(&(path){.name = "bundle",
-                    .work = read_bundle,
-                    .before = "head -c 100000 /dev/zero | tr '\\000' b >b",
-                    .failed = "true",
-                    .done = "true",
+  fail_each(&(path){.walk = {.name = "bundle",
+                             .work = read_bundle,
+                             .before = "head -c 100000 /dev/zero | tr '\\000' b >b",
+                             .failed = "true",
+                             .done = "true"},
                     .harmless = FILE_CALL(close),
                     .streams = true});
-  fail_each(&(path){.name = "operands",
-                    .work = read_operands,
-                    .before = PUT_NPY("x.npy", TWO_, ONE),
-                    .failed = "true",
-                    .done = "true",
+  fail_each(&(path){.walk = {.name = "operands",
+                             .work = read_operands,
+                             .before = PUT_NPY("x.npy", TWO_, ONE),
+                             .failed = "true",
+                             .done = "true"},
                     .harmless = FILE_CALL(mmap) | FILE_CALL(close)});
 }
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_start, folder_end)
-  const struct CMUnitTest tests[] = {TEST(two_outputs), TEST(inputs), TEST(commands), TEST(pack), TEST(spirv)};
+  const struct CMUnitTest tests[] = {TEST(two_outputs), TEST(inputs), TEST(commands),
+                                     TEST(streams),     TEST(pack),   TEST(spirv)};
   setenv("CLOSS_CACHE", "0", 1);
   unsetenv("CLOSS_DEVICE");
   unsetenv("CLOSS_BUNDLE");
-  told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (told == MAP_FAILED) return 1;
+  told = child_memory(sizeof *told);
+  if (told == NULL) return 1;
   return cmocka_run_group_tests_name("fault output", tests, NULL, NULL);
 }

@@ -1,4 +1,9 @@
-/* A table of OpenCL functions that counts calls, and can let one fail. One thread, one such table at a time. */
+/*
+ * A table of OpenCL functions that counts calls, and can let one fail. One thread, one such table at a time.
+ *
+ * A test that compiles calls.c for itself with TEST_CALLS_INTERPOSE has these functions in place of the loader's: all
+ * calls in its process are counted then, whether closs, its program, CLBlast or the test makes them.
+ */
 #ifndef TESTS_SUPPORT_CALLS_H
 #define TESTS_SUPPORT_CALLS_H
 
@@ -6,9 +11,20 @@
 
 #include "closs/opencl.h"
 
+/* Those that closs makes none of, but its program and CLBlast do. */
+#define TEST_OTHER_CALLS(X)                                                                                            \
+  X(GetPlatformIDs)                                                                                                    \
+  X(GetDeviceIDs)                                                                                                      \
+  X(CreateContext)                                                                                                     \
+  X(GetKernelWorkGroupInfo)                                                                                            \
+  X(EnqueueWriteBuffer)                                                                                                \
+  X(EnqueueCopyBuffer)                                                                                                 \
+  X(WaitForEvents)                                                                                                     \
+  X(Flush)
+
 enum test_call {
 #define TEST_CALL(name) TEST_CALL_##name,
-  CLOSS_OPENCL_FUNCTIONS(TEST_CALL)
+  CLOSS_OPENCL_FUNCTIONS(TEST_CALL) TEST_OTHER_CALLS(TEST_CALL)
 #undef TEST_CALL
       TEST_CALLS
 };
@@ -26,6 +42,7 @@ typedef struct test_calls {
   cl_int code;               /* with this; CL_OUT_OF_RESOURCES at first */
   enum test_call failed;     /* which one it was; TEST_CALLS: none did */
   cl_uint argument;          /* of a clSetKernelArg that failed */
+  bool paused;               /* calls are the test's own: neither counted nor failed */
   bool refuses;              /* every clBuildProgram fails with CL_BUILD_PROGRAM_FAILURE */
   unsigned char trace[TEST_CALLS_TRACED]; /* which call each was, from number 1 */
   cl_event given[TEST_CALLS_EVENTS];      /* the first events that commands gave, retained */

@@ -45,8 +45,6 @@ enum { BENCH_KERNELS = 5 };
 
 struct bench_device {
   const struct open_device *device;
-  cl_device_id id;
-  cl_ulong global_memory;
   cl_command_queue queue;
   cl_mem arrays[BENCH_ARRAYS];
   cl_mem sums; /* what reading leaves behind */
@@ -62,7 +60,7 @@ bool bench_open(struct bench_device *bench, const struct open_device *device, ui
 void bench_close(struct bench_device *bench);
 
 /* Whether four arrays of so many bytes are more than the device takes. */
-bool bench_too_large(const struct open_device *device, uint64_t bytes, struct failure *failure, bool *too_large);
+bool bench_too_large(const struct open_device *device, uint64_t bytes);
 
 /* The kernels that read and copy: bench_yardsticks.c. */
 bool bench_yardsticks_make(struct bench_device *bench, struct failure *failure);

@@ -24,24 +24,13 @@ enum bench_yardstick bench_yardstick_of(enum bench_work work) {
 
 /* ---- the device ---- */
 
-static bool find_device(const struct open_device *device, cl_device_id *id, cl_ulong *memory, struct failure *failure) {
-  cl_int code = clGetContextInfo(device->opencl, CL_CONTEXT_DEVICES, sizeof(cl_device_id), id, NULL);
-  if (code != CL_SUCCESS) return failure_set_opencl(failure, "clGetContextInfo", code);
-  code = clGetDeviceInfo(*id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong), memory, NULL);
-  return code == CL_SUCCESS || failure_set_opencl(failure, "clGetDeviceInfo", code);
-}
-
 /* Yardsticks may touch a part of a word behind an array's end. */
 static uint64_t padded(uint64_t bytes) {
   return (bytes + 4095) / 4096 * 4096;
 }
 
-bool bench_too_large(const struct open_device *device, uint64_t bytes, struct failure *failure, bool *too_large) {
-  cl_device_id id;
-  cl_ulong memory = 0;
-  if (!find_device(device, &id, &memory, failure)) return false;
-  *too_large = padded(bytes) > device->max_allocation || padded(bytes) > memory / BENCH_ARRAYS;
-  return true;
+bool bench_too_large(const struct open_device *device, uint64_t bytes) {
+  return padded(bytes) > device->max_allocation || padded(bytes) > device->global_memory / BENCH_ARRAYS;
 }
 
 /* Numbers from -1 to 1 in both operands: a block of them, again and again. */
@@ -77,8 +66,7 @@ bool bench_open(struct bench_device *bench, const struct open_device *device, ui
                 struct failure *failure) {
   cl_int code;
   *bench = (struct bench_device){.device = device};
-  if (!find_device(device, &bench->id, &bench->global_memory, failure)) return false;
-  bench->queue = clCreateCommandQueue(device->opencl, bench->id, 0, &code);
+  bench->queue = clCreateCommandQueue(device->opencl, device->id, 0, &code);
   if (bench->queue == NULL) return failure_set_opencl(failure, "clCreateCommandQueue", code);
   for (int i = 0; i < BENCH_ARRAYS; i++) {
     bench->arrays[i] = clCreateBuffer(device->opencl, CL_MEM_READ_WRITE, (size_t)padded(largest), NULL, &code);

@@ -60,10 +60,11 @@ bool bench_yardsticks_make(struct bench_device *bench, struct failure *failure) 
   const char *text = source;
   cl_uint units = 1;
   size_t largest = 1, sums = WIDE;
-  clGetDeviceInfo(bench->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
-  clGetDeviceInfo(bench->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof largest, &largest, NULL);
+  clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+  clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof largest, &largest, NULL);
   bench->program = clCreateProgramWithSource(bench->device->opencl, 1, &text, NULL, &code);
-  if (bench->program != NULL) code = clBuildProgram(bench->program, 1, &bench->id, "-cl-std=CL1.2", NULL, NULL);
+  if (bench->program == NULL) return failure_set_opencl(failure, "clCreateProgramWithSource", code);
+  code = clBuildProgram(bench->program, 1, &bench->device->id, "-cl-std=CL1.2", NULL, NULL);
   if (code != CL_SUCCESS) return failure_set_opencl(failure, "clBuildProgram of the bandwidth kernels", code);
   for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
     if (ways[i].local > largest) continue;
@@ -89,6 +90,7 @@ bool bench_yardstick_run(struct bench_device *bench, enum bench_yardstick yardst
                              kernel->interleaved ? (cl_uint)items : 1, words};
   cl_uint index = 0;
   cl_int code = CL_SUCCESS;
+  const char *call = "clSetKernelArg";
   const cl_mem *memory[] = {&bench->arrays[BENCH_INPUT], &bench->arrays[BENCH_TARGET],
                             yardstick == BENCH_READ ? &bench->sums : &bench->arrays[BENCH_INPUT_GRADIENT],
                             &bench->arrays[BENCH_TARGET_GRADIENT]};
@@ -96,8 +98,13 @@ bool bench_yardstick_run(struct bench_device *bench, enum bench_yardstick yardst
     code = clSetKernelArg(kernel->kernel, index, sizeof(cl_mem), memory[index]);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && code == CL_SUCCESS; i++)
     code = clSetKernelArg(kernel->kernel, index++, sizeof numbers[i], &numbers[i]);
-  if (code == CL_SUCCESS)
+  if (code == CL_SUCCESS) {
+    call = "clEnqueueNDRangeKernel";
     code = clEnqueueNDRangeKernel(bench->queue, kernel->kernel, 1, NULL, &items, &kernel->local, 0, NULL, NULL);
-  if (code == CL_SUCCESS) code = clFinish(bench->queue);
-  return code == CL_SUCCESS || failure_set_opencl(failure, "clEnqueueNDRangeKernel of a bandwidth kernel", code);
+  }
+  if (code == CL_SUCCESS) {
+    call = "clFinish";
+    code = clFinish(bench->queue);
+  }
+  return code == CL_SUCCESS || failure_set_opencl(failure, call, code);
 }

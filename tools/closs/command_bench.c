@@ -79,8 +79,7 @@ static bool fit_sizes(struct bench_call *call, uint64_t *largest, struct failure
   *largest = 0;
   for (size_t i = 0; i < call->size_count; i++) {
     uint64_t size = call->sizes[i];
-    bool too_large = size > UINT64_MAX / 2 / LARGEST_ELEMENT;
-    if (!too_large && !bench_too_large(&call->device, size * LARGEST_ELEMENT, failure, &too_large)) return false;
+    bool too_large = size > UINT64_MAX / 2 / LARGEST_ELEMENT || bench_too_large(&call->device, size * LARGEST_ELEMENT);
     if (too_large && arguments_value(call->arguments, "sizes") != NULL)
       return failure_set(
           failure, STATUS_USAGE,

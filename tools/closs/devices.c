@@ -113,12 +113,26 @@ static void log_line(void *user, closs_log_level level, const char *line) {
   fprintf(stderr, "closs: %s%s\n", level == CLOSS_LOG_WARNING ? "warning: " : "", line);
 }
 
-bool device_open(const struct device *device, bool verbose, struct open_device *open, struct failure *failure) {
+static bool read_facts(struct open_device *open, struct failure *failure) {
   cl_device_fp_config fp64 = 0;
   cl_bool shared = CL_FALSE;
+  /* A device of OpenCL 1.1 without fp64 does not know this question. */
+  clGetDeviceInfo(open->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof fp64, &fp64, NULL);
+  cl_int code = clGetDeviceInfo(open->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
+  if (code == CL_SUCCESS)
+    code = clGetDeviceInfo(open->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof open->global_memory, &open->global_memory, NULL);
+  if (code == CL_SUCCESS)
+    code = clGetDeviceInfo(open->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof open->max_allocation, &open->max_allocation,
+                           NULL);
+  open->fp64 = fp64 != 0;
+  open->shares_memory = shared != CL_FALSE;
+  return code == CL_SUCCESS || failure_set_opencl(failure, "clGetDeviceInfo", code);
+}
+
+bool device_open(const struct device *device, bool verbose, struct open_device *open, struct failure *failure) {
   cl_int code = CL_SUCCESS;
   closs_error error;
-  *open = (struct open_device){.name = NULL};
+  *open = (struct open_device){.id = device->id};
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform, 0};
   closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
   char cache[CACHE_PATH];
@@ -135,12 +149,7 @@ bool device_open(const struct device *device, bool verbose, struct open_device *
   open->platform = strdup(device->platform_name);
   if (open->name == NULL || open->platform == NULL)
     return failure_set(failure, STATUS_FAILED, "%s: out of memory", device->name);
-  clGetDeviceInfo(device->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof fp64, &fp64, NULL);
-  open->fp64 = fp64 != 0;
-  clGetDeviceInfo(device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
-  open->shares_memory = shared != CL_FALSE;
-  clGetDeviceInfo(device->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof open->global_memory, &open->global_memory, NULL);
-  clGetDeviceInfo(device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof open->max_allocation, &open->max_allocation, NULL);
+  if (!read_facts(open, failure)) return false;
   open->opencl = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
   if (open->opencl == NULL) return failure_set_opencl(failure, "clCreateContext", code);
   if (bundle != NULL) {

@@ -28,6 +28,7 @@ bool device_find(const struct device_list *list, const char *what, const char *t
 
 /* A device to compute on. */
 struct open_device {
+  cl_device_id id;
   char *name, *platform;
   void *bundle; /* of $CLOSS_BUNDLE */
   bool fp64;

@@ -6,13 +6,9 @@
 
 static bool make_buffer(struct fit_device *fit, closs_buffer *buffer, const char *what, size_t elements, void *content,
                         struct failure *failure) {
-  cl_bool shared = CL_FALSE;
-  cl_device_id device;
   cl_int code;
   size_t bytes = elements * closs_dtype_size(fit->data->dtype);
-  clGetContextInfo(fit->device.opencl, CL_CONTEXT_DEVICES, sizeof device, &device, NULL);
-  clGetDeviceInfo(device, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
-  cl_mem_flags flags = content == NULL ? 0 : shared ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
+  cl_mem_flags flags = content == NULL ? 0 : fit->device.shares_memory ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR;
   if (bytes > fit->device.max_allocation)
     return failure_set(failure, STATUS_FAILED, "%s: %zu bytes; the device takes at most %llu at once", what, bytes,
                        (unsigned long long)fit->device.max_allocation);
@@ -75,13 +71,11 @@ static bool make_layer(struct fit_device *fit, double width, struct failure *fai
 
 bool fit_device_open(struct fit_device *fit, const struct arguments *arguments, const struct fit_data *data,
                      const closs_loss_info *info, double width, struct failure *failure) {
-  cl_device_id device;
   cl_int code = CL_SUCCESS;
   *fit = (struct fit_device){.data = data, .failure = failure};
   fit->loss = info->loss == CLOSS_L1 ? CLOSS_SMOOTH_L1 : info->loss;
   if (!device_open_chosen(arguments, &fit->device, failure) || !make_layer(fit, width, failure)) return false;
-  clGetContextInfo(fit->device.opencl, CL_CONTEXT_DEVICES, sizeof device, &device, NULL);
-  fit->queue = clCreateCommandQueue(fit->device.opencl, device, 0, &code);
+  fit->queue = clCreateCommandQueue(fit->device.opencl, fit->device.id, 0, &code);
   if (code != CL_SUCCESS) return failure_set_opencl(failure, "clCreateCommandQueue", code);
   return make_buffers(fit, failure);
 }

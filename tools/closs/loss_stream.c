@@ -197,11 +197,9 @@ static bool run_columns(struct work *work, int operand, const struct result *gra
 
 static bool make_queues(struct stream *stream, struct failure *failure) {
   cl_command_queue *const queues[] = {&stream->transfers, &stream->kernels};
-  cl_device_id device;
-  cl_int code = clGetContextInfo(stream->device->opencl, CL_CONTEXT_DEVICES, sizeof device, &device, NULL);
-  if (code != CL_SUCCESS) return failure_set_opencl(failure, "clGetContextInfo", code);
   for (int i = 0; i < 2; i++) {
-    *queues[i] = clCreateCommandQueue(stream->device->opencl, device, 0, &code);
+    cl_int code = CL_SUCCESS;
+    *queues[i] = clCreateCommandQueue(stream->device->opencl, stream->device->id, 0, &code);
     if (code != CL_SUCCESS) return failure_set_opencl(failure, "clCreateCommandQueue", code);
   }
   return true;

@@ -28,7 +28,9 @@ int spool_open(void) {
 }
 
 void *spool_map(int descriptor, size_t size) {
-  errno = posix_fallocate(descriptor, 0, (off_t)size);
+  do {
+    errno = posix_fallocate(descriptor, 0, (off_t)size);
+  } while (errno == EINTR);
   if (errno != 0) return NULL;
   void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   if (map != MAP_FAILED) return map;
