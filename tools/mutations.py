@@ -91,7 +91,7 @@ MUTATIONS = [
              " && memcmp(b->kernel->arguments[index].bytes, value, size) == 0",
              "", "enqueue"),
     mutation("failed_argument_kept", "src/enqueue/launch.c", "b->code == CL_SUCCESS ? (unsigned char)size : 0",
-             "(unsigned char)size", "calls", "fault_paths"),
+             "(unsigned char)size", "calls", "fault_enqueue"),
     mutation("mean_of_nothing", "src/enqueue/empty.c", "? (double)NAN : 0.0", "? 0.0 : 0.0", "edges"),
     mutation("zeros_over_a_sum", "src/enqueue/empty.c",
              " && !(request->gradient_mode[operand] & CLOSS_GRADIENT_ACCUMULATE)", "", "edges"),
