@@ -9,10 +9,10 @@
 
 #include "../program/folder.h"
 #include "../program/program.h"
-#include "child.h"
 #include "commands.h"
 #include "file.h"
 #include "files.h"
+#include "forked.h"
 #include "operand.h"
 #include "output.h"
 #include "pack_spirv.h"
@@ -24,7 +24,7 @@ static struct told {
 } * told;
 
 typedef struct path {
-  child_path walk;
+  forked_path walk;
   unsigned harmless; /* bits of calls that are done without */
   unsigned either;   /* of those that are in one place, and not in another */
   bool streams;      /* of the C library, which end where they are interrupted */
@@ -48,7 +48,8 @@ static void end(void) {
 static void walk(const path *p, unsigned number, int code) {
   fail_at = number;
   fail_code = code;
-  child_walk(&p->walk, &told->failure, begin, end);
+  told->files = (fault_files){.failed = FAULT_FILE_CALLS};
+  forked_walk(&p->walk, &told->failure, begin, end);
 }
 
 /* Inputs are the user's, and status 2; all else is 1. */
@@ -57,38 +58,38 @@ static void check_line(enum fault_file_call call, int code) {
   const bool input = strstr(f->text, "cannot be read") != NULL;
   if (f->status != (input ? STATUS_USAGE : STATUS_FAILED) || strchr(f->text, '\n') != NULL ||
       strstr(f->text, strerror(code)) == NULL || strchr(f->text, '\'') == NULL)
-    fail_msg("%s (%s): status %d, \"%s\"", child_what, fault_file_names[call], f->status, f->text);
+    fail_msg("%s (%s): status %d, \"%s\"", forked_what, fault_file_names[call], f->status, f->text);
 }
 
 static void check(const path *p, enum fault_file_call call, int code) {
   const bool goes_on = fault_file_goes_on(call, code);
-  if (told->files.failed != call) fail_msg("%s: it was not made", child_what);
+  if (told->files.failed != call) fail_msg("%s: it was not made", forked_what);
   if (told->failure.status == 0) {
-    if (!goes_on && !((p->harmless | p->either) & 1u << call)) fail_msg("%s: it went unnoticed", child_what);
-    child_shell(p->walk.done, &told->failure);
+    if (!goes_on && !((p->harmless | p->either) & 1u << call)) fail_msg("%s: it went unnoticed", forked_what);
+    forked_shell(p->walk.done, &told->failure);
     return;
   }
   if ((goes_on && (code == FAULT_SHORT || !p->streams)) || p->harmless & 1u << call)
-    fail_msg("%s: \"%s\"", child_what, told->failure.text);
+    fail_msg("%s: \"%s\"", forked_what, told->failure.text);
   check_line(call, code);
-  child_shell(p->walk.failed, &told->failure);
+  forked_shell(p->walk.failed, &told->failure);
 }
 
 static void fail_each(const path *p) {
   unsigned done = 0;
-  (void)snprintf(child_what, sizeof child_what, "%s: no failure", p->walk.name);
-  child_shell(p->walk.before, &told->failure);
+  (void)snprintf(forked_what, sizeof forked_what, "%s: no failure", p->walk.name);
+  forked_shell(p->walk.before, &told->failure);
   walk(p, 0, 0);
-  if (told->failure.status != 0) fail_msg("%s: %s", child_what, told->failure.text);
-  child_shell(p->walk.done, &told->failure);
+  if (told->failure.status != 0) fail_msg("%s: %s", forked_what, told->failure.text);
+  forked_shell(p->walk.done, &told->failure);
   const fault_files clean = told->files;
   assert_in_range(clean.total, 1, FAULT_FILES_TRACED - 1);
   for (unsigned number = 1; number <= clean.total; number++) {
     const enum fault_file_call call = (enum fault_file_call)clean.trace[number];
     for (const int *code = fault_file_codes(call); *code != 0; code++) {
-      (void)snprintf(child_what, sizeof child_what, "%s: call %u of %u, %s with %s", p->walk.name, number, clean.total,
-                     fault_file_names[call], *code == FAULT_SHORT ? "half its bytes" : strerror(*code));
-      child_shell(p->walk.before, &told->failure);
+      (void)snprintf(forked_what, sizeof forked_what, "%s: call %u of %u, %s with %s", p->walk.name, number,
+                     clean.total, fault_file_names[call], *code == FAULT_SHORT ? "half its bytes" : strerror(*code));
+      forked_shell(p->walk.before, &told->failure);
       walk(p, number, *code);
       check(p, call, *code);
       done++;
@@ -135,23 +136,23 @@ static void two_outputs(void **state) {
 /* ---- commands ---- */
 
 static bool loss(struct failure *failure) {
-  return CHILD_COMMAND(command_loss, failure, "loss", "l1", "x.npy", "y.npy", "--output", "l.npy", "--grad-input",
-                       "g.npy", "--reduction", "none");
+  return FORKED_COMMAND(command_loss, failure, "loss", "l1", "x.npy", "y.npy", "--output", "l.npy", "--grad-input",
+                        "g.npy", "--reduction", "none");
 }
 
 /* More than 200,000 bytes: in pieces, from files without a name, into mapped outputs. */
 static bool stream(struct failure *failure) {
   if (freopen("x.npy", "rb", stdin) == NULL) return failure_set(failure, 99, "x.npy is gone");
-  return CHILD_COMMAND(command_loss, failure, "loss", "l1", "-", "1", "--dtype", "f64", "--memory", "200000",
-                       "--output", "l.npy", "--reduction", "none");
+  return FORKED_COMMAND(command_loss, failure, "loss", "l1", "-", "1", "--dtype", "f64", "--memory", "200000",
+                        "--output", "l.npy", "--reduction", "none");
 }
 
 static bool sources(struct failure *failure) {
-  return CHILD_COMMAND(command_pack, failure, "pack", "--losses", "l1", "--dtypes", "f32", "--source", "s");
+  return FORKED_COMMAND(command_pack, failure, "pack", "--losses", "l1", "--dtypes", "f32", "--source", "s");
 }
 
 /* Two floats. */
-#define PUT_NPY(name, a, b) CHILD_NPY(name, "2,", "printf '" a b "'")
+#define PUT_NPY(name, a, b) FORKED_NPY(name, "2,", "printf '" a b "'")
 
 #define ONE "\\000\\000\\200\\077"
 #define TWO_ "\\000\\000\\000\\100"
@@ -175,11 +176,11 @@ static void streams(void **state) {
   setenv("TMPDIR", "t", 1);
   fail_each(&(path){.walk = {.name = "closs loss --memory",
                              .work = stream,
-                             .before = "rm -f l.npy; mkdir -p t; " CHILD_NPY(
+                             .before = "rm -f l.npy; mkdir -p t; " FORKED_NPY(
                                  "x.npy", "100000,", "yes 00@@ | tr -d '\\n' | tr 0 '\\000' | head -c 400000"),
                              .failed = "test \"$(echo $(ls -A . t))\" = '.: t x.npy t:'",
                              .done = "test \"$(echo $(ls -A . t))\" = '.: l.npy t x.npy t:' && "
-                                     "tail -c 800000 l.npy | od -An -v -tf8 | grep -v '2  *2'; test $? = 1"},
+                                     "! tail -c 800000 l.npy | od -An -v -tf8 | grep -qv '^ *2  *2 *$'"},
                     .either = FILE_CALL(mmap) | FILE_CALL(close)});
   unsetenv("TMPDIR");
 }
@@ -272,7 +273,7 @@ int main(void) {
   setenv("CLOSS_CACHE", "0", 1);
   unsetenv("CLOSS_DEVICE");
   unsetenv("CLOSS_BUNDLE");
-  told = child_memory(sizeof *told);
+  told = forked_memory(sizeof *told);
   if (told == NULL) return 1;
   return cmocka_run_group_tests_name("fault output", tests, NULL, NULL);
 }

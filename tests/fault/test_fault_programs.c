@@ -23,11 +23,7 @@ static closs_status make_plan(fault_scene *scene, closs_error *error) {
 
 static void contexts(void **state) {
   /* Without an answer about double precision there is none. */
-  fault_walk(*state, &(fault_path){.name = "context and plan",
-                                   .work = make_plan,
-                                   .harmless = FAULT_CALL(GetDeviceInfo),
-                                   .creation = true,
-                                   .all_codes = true});
+  fault_walk(*state, &(fault_path){.name = "context and plan", .work = make_plan, .creation = true, .all_codes = true});
 }
 
 static closs_status probe(fault_scene *scene, closs_error *error) {
@@ -38,15 +34,14 @@ static closs_status probe(fault_scene *scene, closs_error *error) {
 }
 
 static void classes(void **state) {
-  fault_walk(*state, &(fault_path){.name = "class", .work = probe, .harmless = FAULT_CALL(GetDeviceInfo)});
+  fault_walk(*state, &(fault_path){.name = "class", .work = probe});
 }
 
 static void cold(void **state) {
   fault_walk(*state, &(fault_path){.name = "cold compile",
                                    .work = fault_sum_whole,
                                    .begin = getenv("CLOSS_TEST_FULL") ? fault_sum_everything : fault_sum_small,
-                                   .end = fault_sum_end,
-                                   .harmless = FAULT_CALL(GetDeviceInfo)});
+                                   .end = fault_sum_end});
 }
 
 /* A compiler that refuses, and what it says, which goes to the log or without memory for it is left out. */
@@ -74,8 +69,7 @@ static void refusals(void **state) {
                                    .work = refused,
                                    .begin = begin_refused,
                                    .end = fault_sum_end,
-                                   .harmless = FAULT_CALL(GetDeviceInfo) | FAULT_CALL(GetProgramBuildInfo) |
-                                               FAULT_CALL(BuildProgram),
+                                   .harmless = FAULT_CALL(GetProgramBuildInfo) | FAULT_CALL(BuildProgram),
                                    .harmless_memory = true});
 }
 
@@ -86,8 +80,7 @@ static closs_status with_class(fault_scene *scene, closs_error *error) {
 }
 
 #define CACHED                                                                                                         \
-  .harmless = FAULT_CALL(GetDeviceInfo) | FAULT_CALL(CreateProgramWithBinary) | FAULT_CALL(BuildProgram) |             \
-              FAULT_CALL(GetProgramInfo),                                                                              \
+  .harmless = FAULT_CALL(CreateProgramWithBinary) | FAULT_CALL(BuildProgram) | FAULT_CALL(GetProgramInfo),             \
   .harmless_memory = true
 
 static char folder[64], cache_folder[80];
@@ -173,7 +166,7 @@ static void callers_cache(void **state) {
                                    .begin = begin_shelf,
                                    .end = end_shelf,
                                    .before = clear,
-                                   .harmless = FAULT_CALL(GetDeviceInfo) | FAULT_CALL(GetProgramInfo),
+                                   .harmless = FAULT_CALL(GetProgramInfo),
                                    .harmless_memory = true});
 }
 
@@ -221,8 +214,7 @@ static void bundles(void **state) {
                                    .work = fault_sum_whole,
                                    .begin = begin_bundle,
                                    .end = end_bundle,
-                                   .no_compiler = true,
-                                   .harmless = FAULT_CALL(GetDeviceInfo)});
+                                   .no_compiler = true});
 }
 
 static void count_source(void *user, const closs_offline_source *source) {
@@ -241,9 +233,7 @@ static closs_status sources(fault_scene *scene, closs_error *error) {
 }
 
 static void bundle_sources(void **state) {
-  fault_walk(
-      *state,
-      &(fault_path){.name = "bundle sources", .work = sources, .kept = true, .harmless = FAULT_CALL(GetDeviceInfo)});
+  fault_walk(*state, &(fault_path){.name = "bundle sources", .work = sources, .kept = true});
 }
 
 static closs_status make_bundle(fault_scene *scene, closs_error *error) {
@@ -265,11 +255,7 @@ static closs_status make_bundle(fault_scene *scene, closs_error *error) {
 /* Minutes: five general programs, each walk. */
 static void bundle_making(void **state) {
   if (!getenv("CLOSS_TEST_FULL")) skip();
-  fault_walk(*state, &(fault_path){.name = "bundle made",
-                                   .work = make_bundle,
-                                   .kept = true,
-                                   .long_walk = true,
-                                   .harmless = FAULT_CALL(GetDeviceInfo)});
+  fault_walk(*state, &(fault_path){.name = "bundle made", .work = make_bundle, .kept = true, .long_walk = true});
 }
 
 int main(void) {

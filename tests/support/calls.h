@@ -42,11 +42,16 @@ typedef struct test_calls {
   cl_int code;               /* with this; CL_OUT_OF_RESOURCES at first */
   enum test_call failed;     /* which one it was; TEST_CALLS: none did */
   cl_uint argument;          /* of a clSetKernelArg that failed */
+  cl_device_info question;   /* of a clGetDeviceInfo that failed */
   bool paused;               /* calls are the test's own: neither counted nor failed */
   bool refuses;              /* every clBuildProgram fails with CL_BUILD_PROGRAM_FAILURE */
   unsigned char trace[TEST_CALLS_TRACED]; /* which call each was, from number 1 */
   cl_event given[TEST_CALLS_EVENTS];      /* the first events that commands gave, retained */
 } test_calls;
+
+/* Whether a call releases an object; and whether the one that failed asked about what not every device knows. */
+bool test_calls_release(enum test_call call);
+bool test_calls_optional(const test_calls *calls);
 
 /* Sets all to 0 and returns the table; the counters stay valid until the next call. */
 const closs_opencl *test_calls_start(test_calls **calls);

@@ -56,12 +56,13 @@ static const struct {
 };
 
 bool bench_yardsticks_make(struct bench_device *bench, struct failure *failure) {
-  cl_int code;
   const char *text = source;
   cl_uint units = 1;
   size_t largest = 1, sums = WIDE;
-  clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
-  clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof largest, &largest, NULL);
+  cl_int code = clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+  if (code == CL_SUCCESS)
+    code = clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof largest, &largest, NULL);
+  if (code != CL_SUCCESS) return failure_set_opencl(failure, "clGetDeviceInfo", code);
   bench->program = clCreateProgramWithSource(bench->device->opencl, 1, &text, NULL, &code);
   if (bench->program == NULL) return failure_set_opencl(failure, "clCreateProgramWithSource", code);
   code = clBuildProgram(bench->program, 1, &bench->device->id, "-cl-std=CL1.2", NULL, NULL);

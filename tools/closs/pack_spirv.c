@@ -37,6 +37,7 @@ static const struct tool llvm_spirv = {
 
 bool pack_spirv_taken(const struct open_device *device, struct failure *failure) {
   char versions[1024] = ""; /* "SPIR-V_1.0 SPIR-V_1.1" */
+  /* Before OpenCL 2.1 no device knows the question. */
   cl_int code = clGetDeviceInfo(device->id, IL_VERSION, sizeof versions, versions, NULL);
   if (code == CL_SUCCESS && strstr(versions, "SPIR-V_1.0") != NULL) return true;
   if (code != CL_SUCCESS && code != CL_INVALID_VALUE) return failure_set_opencl(failure, "clGetDeviceInfo", code);

@@ -1,4 +1,4 @@
-#include "child.h"
+#include "forked.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +9,14 @@
 #include "../program/program.h"
 #include "options.h"
 
-char child_what[256];
+char forked_what[256];
 
-void *child_memory(size_t size) {
+void *forked_memory(size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? NULL : memory;
 }
 
-void child_walk(const child_path *path, struct failure *failure, void (*begin)(void), void (*end)(void)) {
+void forked_walk(const forked_path *path, struct failure *failure, void (*begin)(void), void (*end)(void)) {
   int status;
   fflush(NULL);
   *failure = (struct failure){0, ""};
@@ -25,22 +25,22 @@ void child_walk(const child_path *path, struct failure *failure, void (*begin)(v
   if (child == 0) {
     if (freopen("/dev/null", "w", stdout) == NULL) _exit(1);
     begin();
-    path->work(failure);
+    const bool good = path->work(failure);
     end();
     fflush(NULL);
-    _exit(0);
+    _exit(good == (failure->status == 0) ? 0 : 99);
   }
   assert_int_equal(waitpid(child, &status, 0), child);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    fail_msg("%s: the process ended by itself: %d", child_what, status);
+    fail_msg("%s: the process ended by itself: %d", forked_what, status);
 }
 
-void child_shell(const char *command, const struct failure *failure) {
-  if (system(command) != 0) fail_msg("%s: not so: %s; the line was \"%s\"", child_what, command, failure->text);
+void forked_shell(const char *command, const struct failure *failure) {
+  if (system(command) != 0) fail_msg("%s: not so: %s; the line was \"%s\"", forked_what, command, failure->text);
 }
 
-bool child_command(bool (*run)(const struct arguments *, struct failure *), struct failure *failure, char **words,
-                   size_t count) {
+bool forked_command(bool (*run)(const struct arguments *, struct failure *), struct failure *failure, char **words,
+                    size_t count) {
   struct arguments arguments;
   const bool good = arguments_read(&arguments, (int)count, words, failure) && run(&arguments, failure);
   arguments_release(&arguments);
