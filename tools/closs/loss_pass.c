@@ -189,10 +189,7 @@ static void release_memory(cl_mem memory) {
   if (memory != NULL) clReleaseMemObject(memory);
 }
 
-void pass_close(struct stream *stream, struct pass *pass) {
-  /* Where something failed, host memory may still be read from. */
-  clFinish(stream->transfers);
-  clFinish(stream->kernels);
+void pass_close(struct pass *pass) {
   for (int set = 0; set < 2; set++) {
     for (int slot = 0; slot < PASS_SLOTS; slot++)
       release_memory(pass->sets[set].memory[slot]);
@@ -335,5 +332,10 @@ bool pass_run(struct stream *stream, struct pass *pass, void *const results[PASS
   }
   for (size_t i = 0; i < 2; i++)
     good = good && collect(stream, &pass->sets[(piece + i) % 2], failure);
-  return good && (states == NULL || read_buffer(stream, pass->state, states_bytes(stream, pass), states, failure));
+  good = good && (states == NULL || read_buffer(stream, pass->state, states_bytes(stream, pass), states, failure));
+  if (!good) { /* host memory may still be read from */
+    clFinish(stream->transfers);
+    clFinish(stream->kernels);
+  }
+  return good;
 }

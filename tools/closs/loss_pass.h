@@ -61,7 +61,7 @@ bool pass_find(const struct stream *stream, struct pass *pass, uint64_t least, u
 
 /* Compiles, and takes the memory; pass_close() also after a failure. */
 bool pass_open(struct stream *stream, struct pass *pass, struct failure *failure);
-void pass_close(struct stream *stream, struct pass *pass);
+void pass_close(struct pass *pass);
 
 /*
  * Computes one piece after the other, and waits. May be called again, with another box.

@@ -110,7 +110,7 @@ static bool run_pass(struct work *work, int index, void *const results[PASS_RESU
   if (states != NULL) *states = begun;
   bool good = pass_open(&work->stream, pass, failure) && pass_run(&work->stream, pass, results, begun, failure);
   if (good && index == TERMS) loss_call_note(work->call, pass->plans[0]);
-  pass_close(&work->stream, pass);
+  pass_close(pass);
   return good;
 }
 
@@ -183,7 +183,7 @@ static bool run_slopes(struct work *work, int operand, const struct result *grad
     free(states);
     element += closs_dtype_size(options.dtype);
   } while (good && pieces_next(space, &columns, &pass->box));
-  pass_close(&work->stream, pass);
+  pass_close(pass);
   return good;
 }
 
