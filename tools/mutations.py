@@ -78,7 +78,7 @@ MUTATIONS = [
     mutation("wait_list_forgotten", "src/enqueue/chain.c", "return chain->wait_count;", "return *wait = NULL, 0;",
              "enqueue"),
     mutation("launches_not_chained", "src/enqueue/chain.c", "chain->wants_event : chain->out_of_order",
-             "chain->wants_event : false", "enqueue"),
+             "chain->wants_event : false", "calls"),
     mutation("event_leaks", "src/enqueue/chain.c", "chain->last != NULL) {", "chain->last == NULL && next == NULL) {",
              "enqueue", "calls"),
     mutation("overlap_by_a_byte", "src/enqueue/places.c", "b->begin < a->end;", "b->begin + 1 < a->end;", "refusals"),

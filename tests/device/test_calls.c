@@ -192,11 +192,66 @@ static void test_every_launch_again(void **state) {
   counted_free(&c);
 }
 
+/* Of launches on a queue that keeps no order: how many came, and waited for the one before alone. */
+static struct {
+  unsigned count, in_turn;
+  cl_event before;
+} launches;
+
+static cl_int CL_API_CALL launch_in_turn(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                                         const size_t *offset, const size_t *global, const size_t *local, cl_uint count,
+                                         const cl_event *wait, cl_event *event) {
+  ++launches.count;
+  launches.in_turn += count == 1 && wait[0] == launches.before;
+  const cl_int code = clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, count, wait, event);
+  launches.before = event ? *event : NULL;
+  return code;
+}
+
+/* Where only events order anything; that results are right may be luck. */
+static void test_launches_in_turn(void **state) {
+  test_device device = *(const test_device *)*state;
+  closs_context_options context_options = CLOSS_CONTEXT_OPTIONS_INIT;
+  closs_opencl table = *closs_opencl_loader();
+  closs_error error;
+  cl_int code = CL_SUCCESS;
+  cl_event done;
+  cl_command_queue queue =
+      clCreateCommandQueue(device.context, device.device, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &code);
+  if (!queue) {
+    printf("%s has no out-of-order queue\n", device.name);
+    skip();
+  }
+  table.EnqueueNDRangeKernel = launch_in_turn;
+  context_options.opencl = &table;
+  if (closs_context_create(device.context, device.device, &context_options, &device.closs, &error) != CLOSS_OK)
+    fail_msg("%s", error.text);
+  const closs_plan_options options = test_job_options();
+  test_job job = test_job_make(&device, &options);
+  cl_event gate = clCreateUserEvent(device.context, &code);
+  test_cl(code, "clCreateUserEvent");
+  test_cl(clSetUserEventStatus(gate, CL_COMPLETE), "clSetUserEventStatus");
+  launches.count = launches.in_turn = 0;
+  launches.before = gate;
+  assert_int_equal(closs_enqueue(job.plan, queue, &job.buffers, 1, &gate, &done, &error), CLOSS_OK);
+  test_cl(clWaitForEvents(1, &done), "clWaitForEvents");
+  assert_true(launches.count >= 2);
+  assert_int_equal(launches.count, job.plan->layout.step_count);
+  assert_int_equal(launches.in_turn, launches.count);
+  assert_ptr_equal(done, launches.before);
+  clReleaseEvent(done);
+  clReleaseEvent(gate);
+  clReleaseCommandQueue(queue);
+  test_job_free(&job);
+  closs_context_destroy(device.closs);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_is_made_is_released),
       cmocka_unit_test(test_only_what_changed_is_set),
       cmocka_unit_test(test_every_launch_again),
+      cmocka_unit_test(test_launches_in_turn),
   };
   return cmocka_run_group_tests_name("calls", tests, test_device_setup, test_device_teardown);
 }
