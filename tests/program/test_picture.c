@@ -137,8 +137,8 @@ static void damaged(void **state) {
 static void sizes(void **state) {
   (void)state;
   enum { SIDE = 2000 };
-  static const unsigned char row[2] = {0, 0}, grey[SIDE * SIDE] = {0};
-  struct file file = make(8, PNG_COLOR_TYPE_GRAY, 0, row, 1, false);
+  static const unsigned char rows[4] = {0}, grey[SIDE * SIDE] = {0};
+  struct file file = make(8, PNG_COLOR_TYPE_GRAY, 0, rows, 2, false);
   struct failure failure = {0, ""};
   closs_tensor tensor;
   void *data, *png;

@@ -45,8 +45,10 @@ int main(int argc, char **argv) {
   if (device == NULL || argc > 64) return fail("no such device", argc);
   cl_context context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
   for (int i = 3; i < argc && code == CL_SUCCESS; i++) {
-    const char *text = slurp(argv[i]);
-    objects[count] = clCreateProgramWithSource(context, 1, &text, NULL, &code);
+    char *text = slurp(argv[i]);
+    const char *source = text;
+    objects[count] = clCreateProgramWithSource(context, 1, &source, NULL, &code);
+    free(text);
     if (code == CL_SUCCESS) code = clCompileProgram(objects[count], 1, &device, "", 0, NULL, NULL, NULL, NULL);
     if (code != CL_SUCCESS) return fail(argv[i], code);
     count++;
