@@ -16,8 +16,13 @@ void *forked_memory(size_t size) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
+void forked_shell(const char *command, const struct failure *failure) {
+  if (system(command) != 0) fail_msg("%s: not so: %s; the line was \"%s\"", forked_what, command, failure->text);
+}
+
 void forked_walk(const forked_path *path, struct failure *failure, void (*begin)(void), void (*end)(void)) {
   int status;
+  forked_shell(path->before, failure);
   fflush(NULL);
   *failure = (struct failure){0, ""};
   const pid_t child = fork();
@@ -33,10 +38,6 @@ void forked_walk(const forked_path *path, struct failure *failure, void (*begin)
   assert_int_equal(waitpid(child, &status, 0), child);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     fail_msg("%s: the process ended by itself: %d", forked_what, status);
-}
-
-void forked_shell(const char *command, const struct failure *failure) {
-  if (system(command) != 0) fail_msg("%s: not so: %s; the line was \"%s\"", forked_what, command, failure->text);
 }
 
 bool forked_command(bool (*run)(const struct arguments *, struct failure *), struct failure *failure, char **words,

@@ -21,9 +21,9 @@ extern char forked_what[256];
 /* Memory that a child's walk leaves its results in. */
 void *forked_memory(size_t size);
 
-/* One walk, with stdout at /dev/null. In the child, `begin` goes before the work and `end` behind it. What the work
- * says of itself goes to `failure`, in forked_memory(). Fails the test where the process ends by itself, or the work
- * fails without a word. */
+/* One walk, from what path->before makes, with stdout at /dev/null. In the child, `begin` goes before the work and
+ * `end` behind it. What the work says of itself goes to `failure`, in forked_memory(). Fails the test where the process
+ * ends by itself, or the work fails without a word. */
 void forked_walk(const forked_path *path, struct failure *failure, void (*begin)(void), void (*end)(void));
 
 /* Fails the test unless the shell's command succeeds. */

@@ -104,7 +104,6 @@ static void fail_each(const path *p) {
   static test_calls clean;
   unsigned done = 0, harmless = 0;
   (void)snprintf(forked_what, sizeof forked_what, "%s: no failure", p->walk.name);
-  forked_shell(p->walk.before, &told->failure);
   walk(p, 0);
   if (told->failure.status != 0) fail_msg("%s: %s", forked_what, told->failure.text);
   forked_shell(p->walk.done, &told->failure);
@@ -116,7 +115,6 @@ static void fail_each(const path *p) {
     if (!chosen(p, &clean, number)) continue;
     (void)snprintf(forked_what, sizeof forked_what, "%s: call %u of %u, %s", p->walk.name, number, clean.total,
                    test_call_names[call]);
-    forked_shell(p->walk.before, &told->failure);
     walk(p, number);
     check(p, &clean, number);
     done++;

@@ -78,7 +78,6 @@ static void check(const path *p, enum fault_file_call call, int code) {
 static void fail_each(const path *p) {
   unsigned done = 0;
   (void)snprintf(forked_what, sizeof forked_what, "%s: no failure", p->walk.name);
-  forked_shell(p->walk.before, &told->failure);
   walk(p, 0, 0);
   if (told->failure.status != 0) fail_msg("%s: %s", forked_what, told->failure.text);
   forked_shell(p->walk.done, &told->failure);
@@ -89,7 +88,6 @@ static void fail_each(const path *p) {
     for (const int *code = fault_file_codes(call); *code != 0; code++) {
       (void)snprintf(forked_what, sizeof forked_what, "%s: call %u of %u, %s with %s", p->walk.name, number,
                      clean.total, fault_file_names[call], *code == FAULT_SHORT ? "half its bytes" : strerror(*code));
-      forked_shell(p->walk.before, &told->failure);
       walk(p, number, *code);
       check(p, call, *code);
       done++;

@@ -59,13 +59,14 @@ bool bench_yardsticks_make(struct bench_device *bench, struct failure *failure) 
   const char *text = source;
   cl_uint units = 1;
   size_t largest = 1, sums = WIDE;
-  cl_int code = clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
-  if (code == CL_SUCCESS)
-    code = clGetDeviceInfo(bench->device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof largest, &largest, NULL);
-  if (code != CL_SUCCESS) return failure_set_opencl(failure, "clGetDeviceInfo", code);
+  const cl_device_id id = bench->device->id;
+  cl_int code;
+  if (!device_ask(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, failure) ||
+      !device_ask(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof largest, &largest, failure))
+    return false;
   bench->program = clCreateProgramWithSource(bench->device->opencl, 1, &text, NULL, &code);
   if (bench->program == NULL) return failure_set_opencl(failure, "clCreateProgramWithSource", code);
-  code = clBuildProgram(bench->program, 1, &bench->device->id, "-cl-std=CL1.2", NULL, NULL);
+  code = clBuildProgram(bench->program, 1, &id, "-cl-std=CL1.2", NULL, NULL);
   if (code != CL_SUCCESS) return failure_set_opencl(failure, "clBuildProgram of the bandwidth kernels", code);
   for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
     if (ways[i].local > largest) continue;

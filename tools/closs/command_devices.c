@@ -13,9 +13,8 @@ struct facts {
   cl_uint compute_units;
   cl_ulong global_memory, max_allocation, local_memory;
   size_t max_work_group_size;
-  cl_device_fp_config fp64;
   cl_bool compiler;
-  bool fp16, int64;
+  bool fp16, fp64, int64;
   const char *device_class; /* NULL: not known */
 };
 
@@ -46,12 +45,9 @@ static bool read_facts(const struct device *device, struct facts *facts, struct 
       {CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof facts->max_work_group_size, &facts->max_work_group_size},
       {CL_DEVICE_COMPILER_AVAILABLE, sizeof facts->compiler, &facts->compiler},
   };
-  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-    cl_int code = clGetDeviceInfo(device->id, wanted[i].what, wanted[i].size, wanted[i].to, NULL);
-    if (code != CL_SUCCESS) return failure_set_opencl(failure, "clGetDeviceInfo", code);
-  }
-  /* A device of OpenCL 1.1 without fp64 does not know this question. */
-  clGetDeviceInfo(device->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof facts->fp64, &facts->fp64, NULL);
+  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+    if (!device_ask(device->id, wanted[i].what, wanted[i].size, wanted[i].to, failure)) return false;
+  facts->fp64 = device_has_fp64(device->id);
   facts->fp16 = has_word(facts->extensions, "cl_khr_fp16");
   facts->int64 = strcmp(facts->profile, "EMBEDDED_PROFILE") != 0 || has_word(facts->extensions, "cles_khr_int64");
   return true;
@@ -110,7 +106,7 @@ static void print_json(struct json *json, size_t index, const struct device *dev
   json_unsigned(json, "local_memory", facts->local_memory);
   json_unsigned(json, "max_work_group_size", facts->max_work_group_size);
   json_bool(json, "fp16", facts->fp16);
-  json_bool(json, "fp64", facts->fp64 != 0);
+  json_bool(json, "fp64", facts->fp64);
   json_bool(json, "int64", facts->int64);
   json_bool(json, "compiler", facts->compiler != CL_FALSE);
   json_string(json, "class", facts->device_class);

@@ -113,20 +113,27 @@ static void log_line(void *user, closs_log_level level, const char *line) {
   fprintf(stderr, "closs: %s%s\n", level == CLOSS_LOG_WARNING ? "warning: " : "", line);
 }
 
-static bool read_facts(struct open_device *open, struct failure *failure) {
-  cl_device_fp_config fp64 = 0;
-  cl_bool shared = CL_FALSE;
-  /* A device of OpenCL 1.1 without fp64 does not know this question. */
-  clGetDeviceInfo(open->id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof fp64, &fp64, NULL);
-  cl_int code = clGetDeviceInfo(open->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
-  if (code == CL_SUCCESS)
-    code = clGetDeviceInfo(open->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof open->global_memory, &open->global_memory, NULL);
-  if (code == CL_SUCCESS)
-    code = clGetDeviceInfo(open->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof open->max_allocation, &open->max_allocation,
-                           NULL);
-  open->fp64 = fp64 != 0;
-  open->shares_memory = shared != CL_FALSE;
+bool device_ask(cl_device_id id, cl_device_info what, size_t size, void *to, struct failure *failure) {
+  cl_int code = clGetDeviceInfo(id, what, size, to, NULL);
   return code == CL_SUCCESS || failure_set_opencl(failure, "clGetDeviceInfo", code);
+}
+
+bool device_has_fp64(cl_device_id id) {
+  cl_device_fp_config fp64 = 0;
+  /* A device of OpenCL 1.1 without fp64 does not know this question. */
+  clGetDeviceInfo(id, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof fp64, &fp64, NULL);
+  return fp64 != 0;
+}
+
+static bool read_facts(struct open_device *open, struct failure *failure) {
+  cl_bool shared = CL_FALSE;
+  open->fp64 = device_has_fp64(open->id);
+  bool good =
+      device_ask(open->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, failure) &&
+      device_ask(open->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof open->global_memory, &open->global_memory, failure) &&
+      device_ask(open->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof open->max_allocation, &open->max_allocation, failure);
+  open->shares_memory = shared != CL_FALSE;
+  return good;
 }
 
 bool device_open(const struct device *device, bool verbose, struct open_device *open, struct failure *failure) {

@@ -26,6 +26,10 @@ void device_list_release(struct device_list *list);
 bool device_find(const struct device_list *list, const char *what, const char *text, size_t *index,
                  struct failure *failure);
 
+/* One fact about a device, as clGetDeviceInfo gives it. */
+bool device_ask(cl_device_id id, cl_device_info what, size_t size, void *to, struct failure *failure);
+bool device_has_fp64(cl_device_id id);
+
 /* A device to compute on. */
 struct open_device {
   cl_device_id id;
